@@ -29,14 +29,15 @@ struct Call {
 
   // Reply.
   std::uint32_t reply_word_count = 0;
-  std::uint32_t reply_descriptor_count = 0;  // in: room; out: how many came. They are the caller's to close
-  std::uint64_t *reply_words = nullptr;      // room for reply_word_count, and for one at least
-  Buffer reply_tail;                         // in: room; out: size is what came
+  std::uint32_t reply_descriptor_count =
+      0;  // in: room; out: how many came. They are the caller's to close
+  std::uint64_t *reply_words = nullptr;  // room for reply_word_count, and for one at least
+  Buffer reply_tail;                     // in: room; out: size is what came
   int *reply_descriptors = nullptr;
   bool close_on_exec = true;  // of the descriptors in the reply
 
-  // How a wait for a call that the server said may take long is done: returns 0 when reply_socket can be read, -EINTR when a
-  // signal was handled. Null: recvmsg(2) itself, whose EINTR counts.
+  // How a wait for a call that the server said may take long is done: returns 0 when reply_socket
+  // can be read, -EINTR when a signal was handled. Null: recvmsg(2) itself, whose EINTR counts.
   long (*wait)(int reply_socket) = nullptr;
 
   // Room for more than 2 descriptors in a packet, either way; null where the messages carry fewer.
@@ -47,30 +48,32 @@ struct Call {
 
 constexpr std::uint64_t max_control_size = 16 + ((max_packet_descriptors * 4 + 7) & ~7u);
 
-// Sends the request to object and waits for the reply: socketpair(2), sendmsg(2), close(2), recvmsg(2), close(2), with more
-// packets where a message does not fit into one. Returns 0, the object's own error, or
+// Sends the request to object and waits for the reply: socketpair(2), sendmsg(2), close(2),
+// recvmsg(2), close(2), with more packets where a message does not fit into one. Returns 0, the
+// object's own error, or
 //   -EIO     the object is gone, its server died, or its reply made no sense
-//   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -ETOOMANYREFS   as socketpair(2), sendmsg(2); the reply's descriptors found no room
-//   -EBADF   a descriptor to be sent is not open
-//   -E2BIG   the request is larger than max_message_size or max_message_descriptors
-//   -EINTR   the server said that the call may take long, a signal was handled, and the call was not carried out
+//   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -ETOOMANYREFS   as socketpair(2), sendmsg(2); the reply's
+//   descriptors found no room -EBADF   a descriptor to be sent is not open -E2BIG   the request is
+//   larger than max_message_size or max_message_descriptors -EINTR   the server said that the call
+//   may take long, a signal was handled, and the call was not carried out
 // A failed call leaves no descriptor open. The descriptors of the request stay the caller's.
 // Async-signal-safe, thread-safe, reentrant. (Mark Seaborn, "Using SOCK_SEQPACKET".)
 long call(int object, Call &message) noexcept;
 
-// The same, typed: M is one of plash::methods. tail: room for the reply's bytes, to which the reply's views point.
-// Descriptors in the reply are the caller's. A reply that does not decode gives -EIO, its descriptors closed.
+// The same, typed: M is one of plash::methods. tail: room for the reply's bytes, to which the
+// reply's views point. Descriptors in the reply are the caller's. A reply that does not decode
+// gives -EIO, its descriptors closed.
 template <class M>
-long invoke(int object, const typename M::Request &request, typename M::Reply &reply, Buffer tail = {},
-            bool close_on_exec = true, long (*wait)(int) = nullptr) noexcept;
+long invoke(int object, const typename M::Request &request, typename M::Reply &reply,
+            Buffer tail = {}, bool close_on_exec = true, long (*wait)(int) = nullptr) noexcept;
 
 namespace internal {
 void close_descriptors(const int *descriptors, std::uint32_t count) noexcept;
 }
 
 template <class M>
-inline long invoke(int object, const typename M::Request &request, typename M::Reply &reply, Buffer tail,
-                   bool close_on_exec, long (*wait)(int)) noexcept {
+inline long invoke(int object, const typename M::Request &request, typename M::Reply &reply,
+                   Buffer tail, bool close_on_exec, long (*wait)(int)) noexcept {
   constexpr FieldCounts reply_counts = count_fields<typename M::Reply>();
   static_assert(!reply_counts.many_descriptors, "use call()");
   const Encoded<typename M::Request> encoded(request);

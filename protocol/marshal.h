@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Between a method's structures (methods.h) and a payload: one 64-bit word a field, then the bytes of the variable fields in
-// order; descriptors travel beside it in order. Both sides use this file. Async-signal-safe.
+// Between a method's structures (methods.h) and a payload: one 64-bit word a field, then the bytes
+// of the variable fields in order; descriptors travel beside it in order. Both sides use this file.
+// Async-signal-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ enum class FieldKind : std::uint8_t { word, number, path, bytes, descriptor, des
 
 // How many fields of each kind a structure has, from its visit().
 struct FieldCounts {
-  std::uint32_t words = 0;     // fields in all, each a word
-  std::uint32_t parts = 0;     // fields with bytes in the tail
+  std::uint32_t words = 0;        // fields in all, each a word
+  std::uint32_t parts = 0;        // fields with bytes in the tail
   std::uint32_t descriptors = 0;  // single descriptors at most
   bool many_descriptors = false;
   constexpr void operator()(const char *, FieldKind kind, auto &&) {
@@ -47,7 +48,8 @@ constexpr FieldCounts count_fields() {
   return counts;
 }
 
-// A structure's words, and views of the bytes and descriptors that go with them. Valid while the structure's own are.
+// A structure's words, and views of the bytes and descriptors that go with them. Valid while the
+// structure's own are.
 template <class Fields>
 struct Encoded {
   static constexpr FieldCounts counts = count_fields<Fields>();
@@ -66,7 +68,9 @@ struct Encoded {
   }
 
  private:
-  void put(const std::uint64_t &value, std::uint64_t &word, std::uint32_t &) noexcept { word = value; }
+  void put(const std::uint64_t &value, std::uint64_t &word, std::uint32_t &) noexcept {
+    word = value;
+  }
   void put(const std::int64_t &value, std::uint64_t &word, std::uint32_t &) noexcept {
     word = static_cast<std::uint64_t>(value);
   }
@@ -84,13 +88,15 @@ struct Encoded {
   }
 };
 
-// Reads a structure out of what arrived. words: the fixed part, Encoded<Fields>::counts.words of them; tail: the rest of the
-// payload, tail_size bytes; descriptors: all that came, in order. Views in fields point into tail and descriptors.
-// Returns false, fields being unspecified, where anything does not fit exactly: lengths against the tail, counts against the
-// descriptors, a NUL byte or more than 4095 bytes in a path, a descriptor word other than 0 and 1.
+// Reads a structure out of what arrived. words: the fixed part, Encoded<Fields>::counts.words of
+// them; tail: the rest of the payload, tail_size bytes; descriptors: all that came, in order. Views
+// in fields point into tail and descriptors. Returns false, fields being unspecified, where
+// anything does not fit exactly: lengths against the tail, counts against the descriptors, a NUL
+// byte or more than 4095 bytes in a path, a descriptor word other than 0 and 1.
 template <class Fields>
-[[nodiscard]] bool decode(Fields &fields, const std::uint64_t *words, const char *tail, std::uint64_t tail_size,
-                          const int *descriptors, std::uint64_t descriptor_count) noexcept {
+[[nodiscard]] bool decode(Fields &fields, const std::uint64_t *words, const char *tail,
+                          std::uint64_t tail_size, const int *descriptors,
+                          std::uint64_t descriptor_count) noexcept {
   std::uint64_t used = 0;
   std::uint64_t descriptors_used = 0;
   std::uint32_t index = 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "protocol/memory.h"
 
-// rep movsb and rep stosb: no loop for the compiler to turn back into a call of the function that is being defined, no vector
-// register, and as fast as any on processors with ERMS for the sizes that paths have.
+// rep movsb and rep stosb: no loop for the compiler to turn back into a call of the function that
+// is being defined, no vector register, and as fast as any on processors with ERMS for the sizes
+// that paths have.
 
 extern "C" {
 

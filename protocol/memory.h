@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// memcpy(3) and relatives for the freestanding part: the compiler may emit calls to them, and inside libc.so or ld.so the
-// exported ones would be reached through a PLT or through vector code. Hidden, so every archive brings its own.
-// Async-signal-safe.
+// memcpy(3) and relatives for the freestanding part: the compiler may emit calls to them, and
+// inside libc.so or ld.so the exported ones would be reached through a PLT or through vector code.
+// Hidden, so every archive brings its own. Async-signal-safe.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// A type for each method of methods.def, with its code, the object that it belongs to, and structures for request and reply.
-// A structure's visit(fields, visitor) calls visitor(name, kind, field) for each field in order. Descriptor fields are -1 where
-// absent and are not owned by the structure.
+// A type for each method of methods.def, with its code, the object that it belongs to, and
+// structures for request and reply. A structure's visit(fields, visitor) calls visitor(name, kind,
+// field) for each field in order. Descriptor fields are -1 where absent and are not owned by the
+// structure.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +19,14 @@ namespace methods {
 
 #define NOTHING
 
-// One structure for each list of fields: the table is read twice, once for the members, once for visit().
+// One structure for each list of fields: the table is read twice, once for the members, once for
+// visit().
 #define PLASH_METHOD(Name, Code, Object, Interruptible, RequestFields, ReplyFields, Text) \
-  struct Name##RequestMembers {                                                            \
-    RequestFields                                                                          \
-  };                                                                                       \
-  struct Name##ReplyMembers {                                                              \
-    ReplyFields                                                                            \
+  struct Name##RequestMembers {                                                           \
+    RequestFields                                                                         \
+  };                                                                                      \
+  struct Name##ReplyMembers {                                                             \
+    ReplyFields                                                                           \
   };
 #define WORD(name) std::uint64_t name = 0;
 #define NUMBER(name) std::int64_t name = 0;
@@ -46,22 +48,22 @@ namespace methods {
 #define BYTES(name) visitor(#name, FieldKind::bytes, self.name);
 #define DESCRIPTOR(name) visitor(#name, FieldKind::descriptor, self.name);
 #define DESCRIPTORS(name) visitor(#name, FieldKind::descriptors, self.name);
-#define PLASH_METHOD(Name, Code, Object, Interruptible, RequestFields, ReplyFields, Text)  \
-  struct Name {                                                                             \
-    static constexpr std::uint32_t code = code_of(Code);                                    \
-    static constexpr const char *name = #Name;                                              \
-    static constexpr ObjectType object = ObjectType::Object;                                \
-    static constexpr bool interruptible = Interruptible != 0;                               \
-    struct Request : Name##RequestMembers {                                                 \
+#define PLASH_METHOD(Name, Code, Object, Interruptible, RequestFields, ReplyFields, Text)         \
+  struct Name {                                                                                   \
+    static constexpr std::uint32_t code = code_of(Code);                                          \
+    static constexpr const char *name = #Name;                                                    \
+    static constexpr ObjectType object = ObjectType::Object;                                      \
+    static constexpr bool interruptible = Interruptible != 0;                                     \
+    struct Request : Name##RequestMembers {                                                       \
       static constexpr void visit([[maybe_unused]] auto &self, [[maybe_unused]] auto &&visitor) { \
-        RequestFields                                                                       \
-      }                                                                                     \
-    };                                                                                      \
-    struct Reply : Name##ReplyMembers {                                                     \
+        RequestFields                                                                             \
+      }                                                                                           \
+    };                                                                                            \
+    struct Reply : Name##ReplyMembers {                                                           \
       static constexpr void visit([[maybe_unused]] auto &self, [[maybe_unused]] auto &&visitor) { \
-        ReplyFields                                                                         \
-      }                                                                                     \
-    };                                                                                      \
+        ReplyFields                                                                               \
+      }                                                                                           \
+    };                                                                                            \
   };
 #include "protocol/methods.def"
 #undef WORD

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What a packet looks like, and the limits that both sides keep. PROTOCOL.md says what each field means.
+// What a packet looks like, and the limits that both sides keep. PROTOCOL.md says what each field
+// means.
 #pragma once
 
 #include <cstdint>
@@ -16,37 +17,40 @@ constexpr std::uint32_t code_of(const char (&letters)[5]) {
 }
 
 struct PacketHeader {
-  std::uint32_t magic;             // packet_magic
-  std::uint16_t version;           // packet_version
-  std::uint16_t descriptor_count;  // in this packet, the reply socket not counted
-  std::uint32_t code;              // a method's, or one of the codes below
-  std::uint16_t descriptor_total;  // of the whole message
-  std::uint16_t descriptor_offset; // how many came in earlier packets
-  std::uint64_t total_size;        // of the whole message's payload, bytes
-  std::uint64_t offset;            // of this packet's part in it, bytes
-  std::uint32_t size;              // of this packet's part, bytes
-  std::uint32_t reserved;          // 0
+  std::uint32_t magic;              // packet_magic
+  std::uint16_t version;            // packet_version
+  std::uint16_t descriptor_count;   // in this packet, the reply socket not counted
+  std::uint32_t code;               // a method's, or one of the codes below
+  std::uint16_t descriptor_total;   // of the whole message
+  std::uint16_t descriptor_offset;  // how many came in earlier packets
+  std::uint64_t total_size;         // of the whole message's payload, bytes
+  std::uint64_t offset;             // of this packet's part in it, bytes
+  std::uint32_t size;               // of this packet's part, bytes
+  std::uint32_t reserved;           // 0
 };
 static_assert(sizeof(PacketHeader) == 40);
 
 constexpr std::uint32_t packet_magic = code_of("Plsh");
 constexpr std::uint16_t packet_version = 1;
 
-constexpr std::uint32_t code_okay = code_of("Okay");    // reply: the method's reply fields
-constexpr std::uint32_t code_fail = code_of("Fail");    // reply: one word, the errno
-constexpr std::uint32_t code_wait = code_of("Wait");    // notice before the reply: this may take long
-constexpr std::uint32_t code_cancel = code_of("Cncl");  // from the caller, backwards: answer now, or with EINTR
+constexpr std::uint32_t code_okay = code_of("Okay");  // reply: the method's reply fields
+constexpr std::uint32_t code_fail = code_of("Fail");  // reply: one word, the errno
+constexpr std::uint32_t code_wait = code_of("Wait");  // notice before the reply: this may take long
+constexpr std::uint32_t code_cancel =
+    code_of("Cncl");  // from the caller, backwards: answer now, or with EINTR
 
-constexpr std::uint64_t max_message_size = std::uint64_t{64} << 20;    // payload bytes of a whole message
-constexpr std::uint32_t max_message_descriptors = 1024;                // of a whole message
-constexpr std::uint32_t max_packet_size = 64 * 1024;                   // header included
+constexpr std::uint64_t max_message_size = std::uint64_t{64}
+                                           << 20;        // payload bytes of a whole message
+constexpr std::uint32_t max_message_descriptors = 1024;  // of a whole message
+constexpr std::uint32_t max_packet_size = 64 * 1024;     // header included
 constexpr std::uint32_t max_fragment_size = max_packet_size - sizeof(PacketHeader);
-constexpr std::uint32_t max_packet_descriptors = 253;                  // SCM_MAX_FD, the reply socket counted
-constexpr std::uint32_t max_path_size = 4095;                          // PATH_MAX without the NUL
+constexpr std::uint32_t max_packet_descriptors = 253;  // SCM_MAX_FD, the reply socket counted
+constexpr std::uint32_t max_path_size = 4095;          // PATH_MAX without the NUL
 constexpr std::int64_t max_errno = 4095;
 
-// SO_RCVLOWAT of the client's end of a directory object. Sequenced-packet sockets ignore the value, anyone who holds the
-// descriptor can read it, and it goes along with dup, fork, exec and SCM_RIGHTS.
+// SO_RCVLOWAT of the client's end of a directory object. Sequenced-packet sockets ignore the value,
+// anyone who holds the descriptor can read it, and it goes along with dup, fork, exec and
+// SCM_RIGHTS.
 constexpr int directory_object_tag = 0x6c504469;
 
 }  // namespace plash
