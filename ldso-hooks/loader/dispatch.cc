@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "ldso-hooks/loader/dispatch.h"
+
+#include <asm/unistd_64.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "ldso-hooks/loader/descriptor_calls.h"
+#include "ldso-hooks/loader/descriptor_room.h"
+#include "ldso-hooks/loader/exec.h"
+#include "ldso-hooks/loader/own_filter.h"
+#include "ldso-hooks/loader/signal_calls.h"
+#include "protocol/system_call.h"
+#include "shim/engine/engine.h"
+
+namespace plash::loader {
+namespace {
+
+long engine(const Trap &trap) noexcept {
+  return plash_syscall(trap.number(), trap.argument(0), trap.argument(1), trap.argument(2), trap.argument(3),
+                       trap.argument(4), trap.argument(5));
+}
+
+bool makes_descriptor(long number) noexcept {
+  return number == __NR_open || number == __NR_openat || number == __NR_openat2 || number == __NR_creat;
+}
+
+void emulate(Trap &trap) noexcept {
+  long result = engine(trap);
+  if (result == -EMFILE || (result == -EBADF && (trap.number() == __NR_chdir || trap.number() == __NR_fchdir))) {
+    // Serving the call takes descriptors for a moment, and chdir(2) a high number, that the program's limit does not allow.
+    DescriptorRoom room;
+    if (room.lifted()) {
+      result = engine(trap);
+      if (result >= 0 && makes_descriptor(trap.number()) && static_cast<rlim_t>(result) >= room.limit()) {
+        system_call(__NR_close, result);
+        result = -EMFILE;
+      }
+    }
+  }
+  trap.answer(result);
+}
+
+}  // namespace
+
+void dispatch(Trap &trap) noexcept {
+  switch (trap.number()) {
+    case __NR_rt_sigprocmask:
+      return emulate_sigprocmask(trap);
+    case __NR_rt_sigaction:
+      return emulate_sigaction(trap);
+    case __NR_rt_sigreturn:
+      return emulate_sigreturn(trap);
+    case __NR_sigaltstack:
+      return emulate_sigaltstack(trap);
+    case __NR_rt_sigsuspend:
+    case __NR_ppoll:
+    case __NR_pselect6:
+    case __NR_epoll_pwait:
+    case __NR_epoll_pwait2:
+    case __NR_io_pgetevents:
+      return emulate_masked_wait(trap);
+    case __NR_execve:
+      return trap.answer(execute(AT_FDCWD, trap.pointer<char>(0), trap.pointer<char *>(1), trap.pointer<char *>(2), 0,
+                                 trap.mask()));
+    case __NR_execveat:
+      return trap.answer(execute(static_cast<int>(trap.argument(0)), trap.pointer<char>(1), trap.pointer<char *>(2),
+                                 trap.pointer<char *>(3), static_cast<int>(trap.argument(4)), trap.mask()));
+    case __NR_close_range:
+      return trap.answer(close_range_around_services(trap));
+    case __NR_setrlimit:
+    case __NR_prlimit64:
+      return trap.answer(set_descriptor_limit(trap));
+    case __NR_seccomp:
+    case __NR_prctl:
+      return trap.answer(install_programs_filter(trap));
+    default:
+      return emulate(trap);
+  }
+}
+
+}  // namespace plash::loader

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The descriptors that the loader door keeps for itself, at numbers that are the same in every process of a sandbox: they
+// outlive exec, so neither environment nor memory has to carry them. The filter answers close(2), dup2(2), fcntl(2) and
+// ioctl(2) on any number of the range with EBADF unless the loader itself calls.
+#pragma once
+
+namespace plash::loader {
+
+constexpr int first_service_descriptor = 1016;
+
+// Only between an emulated exec and the new image's start: what the new image is to know (exec_message.h), and the program
+// that the loader has to map itself.
+constexpr int message_descriptor = 1018;
+constexpr int program_descriptor = 1019;
+
+// Always there, from the launcher.
+constexpr int fs_op_descriptor = 1020;
+constexpr int loader_descriptor = 1021;  // this loader's file, O_PATH will do
+constexpr int cwd_descriptor = 1022;
+
+constexpr int last_service_descriptor = 1023;
+
+// What set-up of the engine is told, with the numbers above.
+constexpr char service_capabilities[] = "PLASH_CAPS=fs_op=1020;cwd=1022";
+
+}  // namespace plash::loader
