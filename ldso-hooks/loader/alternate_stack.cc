@@ -69,7 +69,7 @@ void set_signal_frame_size(unsigned long size) noexcept {
 }
 
 void emulate_sigaltstack(Trap &trap) noexcept {
-  stack_t &current = trap.alternate_stack();
+  const stack_t &current = trap.alternate_stack();
   Substitute *substitute = substitute_of(current);
   const bool busy = on_stack(current, trap.stack_pointer());
   stack_t changed{};
@@ -96,9 +96,7 @@ void emulate_sigaltstack(Trap &trap) noexcept {
   if (trap.argument(1) != 0 && !copy_out(trap.pointer<stack_t>(1), old)) return trap.answer(-EFAULT);
   trap.answer(0);
   if (wanted == nullptr) return;
-  // First: it goes by where the handler runs now.
-  if (substitute != nullptr) trap.unmap_afterwards(substitute, substitute->mapped_size);
-  current = changed;
+  trap.change_alternate_stack(changed, substitute, substitute != nullptr ? substitute->mapped_size : 0);
 }
 
 }  // namespace plash::loader

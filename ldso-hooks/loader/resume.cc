@@ -24,8 +24,8 @@ void plash_resume_rdi();
 void plash_resume_r10();
 void plash_resume_r8();
 void plash_resume_r9();
-// Makes the system call, then puts back rdi, rsi and the result of an earlier one.
-void plash_resume_result();
+// Makes the system call, then munmap(2), then puts back rdi, rsi and the result of an earlier one.
+void plash_resume_stack();
 }
 
 #define RESUME(name, put_back)                                                              \
@@ -35,28 +35,42 @@ RESUME(plash_resume_rdi, "  mov 0(%rsp), %rdi\n");
 RESUME(plash_resume_r10, "  mov 0(%rsp), %r10\n");
 RESUME(plash_resume_r8, "  mov 0(%rsp), %r8\n");
 RESUME(plash_resume_r9, "  mov 0(%rsp), %r9\n");
-RESUME(plash_resume_result, "  mov 0(%rsp), %rdi\n  mov 24(%rsp), %rsi\n  mov 32(%rsp), %rax\n");
+RESUME(plash_resume_stack,
+       "  mov 40(%rsp), %rdi\n  mov 48(%rsp), %rsi\n  mov $11, %eax\n  syscall\n"
+       "  mov 0(%rsp), %rdi\n  mov 24(%rsp), %rsi\n  mov 32(%rsp), %rax\n");
+static_assert(__NR_munmap == 11);
 #undef RESUME
 
 namespace {
 
 // What those routines find at the stack pointer.
-struct alignas(16) Block {
+struct Block {
   long saved;
   long instruction_pointer;
   long stack_pointer;
-  union {
-    struct {
-      SignalSet mask;
-      const SignalSet *mask_address;
-      unsigned long mask_size;
-    };
-    struct {
-      long saved_second;
-      long result;
-    };
-  };
 };
+
+struct alignas(16) MaskBlock {
+  Block registers;
+  SignalSet mask;
+  const SignalSet *mask_address;  // as pselect6(2) has them
+  unsigned long mask_size;
+};
+
+struct alignas(16) StackBlock {
+  Block registers;
+  long saved_second;
+  long result;
+  void *unmapped;
+  unsigned long unmapped_size;
+  stack_t stack;
+};
+static_assert(__builtin_offsetof(StackBlock, saved_second) == 24 && __builtin_offsetof(StackBlock, unmapped_size) == 48);
+
+template <class T>
+T *block_below(unsigned long address) noexcept {
+  return reinterpret_cast<T *>((address - sizeof(T)) & ~15ul);
+}
 
 }  // namespace
 
@@ -82,10 +96,10 @@ void Trap::call_natively() noexcept {
 __attribute__((noinline)) void Trap::call_with_mask(int index, SignalSet mask, bool wrapped) noexcept {
   auto &registers = context_.uc_mcontext.gregs;
   const int changed = index == 0 ? REG_RDI : index == 3 ? REG_R10 : index == 4 ? REG_R8 : REG_R9;
-  auto *block = reinterpret_cast<Block *>((free_stack() - sizeof(Block)) & ~15ul);
-  block->saved = registers[changed];
-  block->instruction_pointer = registers[REG_RIP];
-  block->stack_pointer = registers[REG_RSP];
+  auto *block = block_below<MaskBlock>(free_stack());
+  block->registers.saved = registers[changed];
+  block->registers.instruction_pointer = registers[REG_RIP];
+  block->registers.stack_pointer = registers[REG_RSP];
   block->mask = mask;
   block->mask_address = &block->mask;
   block->mask_size = signal_set_size;
@@ -98,19 +112,23 @@ __attribute__((noinline)) void Trap::call_with_mask(int index, SignalSet mask, b
                      : plash_resume_r9);
 }
 
-__attribute__((noinline)) void Trap::unmap_afterwards(void *address, unsigned long size) noexcept {
+__attribute__((noinline)) void Trap::change_alternate_stack(const stack_t &stack, void *unmapped,
+                                                            unsigned long unmapped_size) noexcept {
   auto &registers = context_.uc_mcontext.gregs;
-  auto *block = reinterpret_cast<Block *>((free_stack() - sizeof(Block)) & ~15ul);
-  block->saved = registers[REG_RDI];
+  auto *block = block_below<StackBlock>(free_stack());
+  block->registers.saved = registers[REG_RDI];
   block->saved_second = registers[REG_RSI];
   block->result = registers[REG_RAX];
-  block->instruction_pointer = registers[REG_RIP];
-  block->stack_pointer = registers[REG_RSP];
-  registers[REG_RAX] = __NR_munmap;
-  registers[REG_RDI] = as_argument(address);
-  registers[REG_RSI] = static_cast<long>(size);
+  block->registers.instruction_pointer = registers[REG_RIP];
+  block->registers.stack_pointer = registers[REG_RSP];
+  block->unmapped = unmapped;
+  block->unmapped_size = unmapped_size;
+  block->stack = stack;
+  registers[REG_RAX] = __NR_sigaltstack;
+  registers[REG_RDI] = as_argument(&block->stack);
+  registers[REG_RSI] = 0;
   registers[REG_RSP] = as_argument(block);
-  go_to(plash_resume_result);
+  go_to(plash_resume_stack);
 }
 
 }  // namespace plash::loader

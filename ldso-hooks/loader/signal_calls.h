@@ -25,7 +25,7 @@ void emulate_masked_wait(Trap &trap) noexcept;
 // rt_sigreturn(2) from a handler of the program: cleans the mask in the frame, then lets the kernel return through it.
 void emulate_sigreturn(Trap &trap) noexcept;
 
-// sigaltstack(2): changes the stack that the return from our own handler puts in place. A stack too small for a handler of the
+// sigaltstack(2): made by the program itself once our own handler, which may run on the old stack, has returned. A stack too small for a handler of the
 // program with our own frame on top of it is replaced by a larger one; the program reads back what it had set.
 void emulate_sigaltstack(Trap &trap) noexcept;
 

@@ -32,8 +32,8 @@ class Trap {
   // The signals that the program has blocked; they are blocked again when the handler returns.
   SignalSet &mask() const noexcept { return *reinterpret_cast<SignalSet *>(&context_.uc_sigmask); }
 
-  // The thread's alternate signal stack, set again when the handler returns.
-  stack_t &alternate_stack() const noexcept { return context_.uc_stack; }
+  // The thread's alternate signal stack.
+  const stack_t &alternate_stack() const noexcept { return context_.uc_stack; }
 
   unsigned long stack_pointer() const noexcept {
     return static_cast<unsigned long>(context_.uc_mcontext.gregs[REG_RSP]);
@@ -48,9 +48,9 @@ class Trap {
   // to pselect6(2)'s pair of pointer and size. Its handlers run as they would have, and the register is put back afterwards.
   void call_with_mask(int index, SignalSet mask, bool wrapped) noexcept;
 
-  // After the answer has been given, makes the program call munmap(2) before it goes on: the memory is in use until the
-  // handler has returned.
-  void unmap_afterwards(void *address, unsigned long size) noexcept;
+  // After the answer has been given, makes the program call sigaltstack(2) with stack before it goes on, and then munmap(2) (size 0:
+  // unmaps nothing). Neither can be done while the handler may be running on the stack in question.
+  void change_alternate_stack(const stack_t &stack, void *unmapped, unsigned long unmapped_size) noexcept;
 
   // Makes the program go on at address instead, with the stack pointer it had.
   void go_to(void (*address)()) noexcept { context_.uc_mcontext.gregs[REG_RIP] = reinterpret_cast<long>(address); }
