@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Methods of directory objects, and of the echo object.
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "tools/server/handlers.h"
+
+namespace plash::server {
+namespace {
+
+constexpr std::uint64_t max_page = 64 * 1024;
+
+// The object's listing. The caller holds its mutex.
+Listing &listing_of(Object &object) {
+  if (!object.listing) object.listing = std::make_unique<Listing>(object.directory);
+  return *object.listing;
+}
+
+}  // namespace
+
+int handle(Context &context, const methods::ListDirectory::Request &request,
+           methods::ListDirectory::Reply &reply) {
+  const std::lock_guard lock(context.object.mutex);
+  const int error =
+      listing_of(context.object).read(std::min(request.size, max_page), context.bytes);
+  reply.entries = {context.bytes.data(), context.bytes.size()};
+  return error;
+}
+
+int handle(Context &context, const methods::SeekDirectory::Request &request,
+           methods::SeekDirectory::Reply &reply) {
+  const std::lock_guard lock(context.object.mutex);
+  reply.position =
+      listing_of(context.object).seek(request.offset, static_cast<int>(request.whence));
+  return reply.position < 0 ? static_cast<int>(reply.position) : 0;
+}
+
+int handle(Context &context, const methods::DirectoryPath::Request &,
+           methods::DirectoryPath::Reply &reply) {
+  auto path = path_of(context.object.directory);
+  if (const int *error = std::get_if<int>(&path)) return *error;
+  context.bytes = std::get<std::string>(std::move(path));
+  reply.path = {context.bytes.data(), context.bytes.size()};
+  return 0;
+}
+
+int handle(Context &context, const methods::LockDirectory::Request &request,
+           methods::LockDirectory::Reply &) {
+  const auto operation = static_cast<int>(request.operation);
+  int fd;
+  {
+    const std::lock_guard lock(context.object.mutex);
+    fd = listing_of(context.object).real();
+  }
+  if (fd < 0) return -EBADF;
+  if (::flock(fd, operation | LOCK_NB) == 0) return 0;
+  if (errno != EWOULDBLOCK || (operation & LOCK_NB) != 0) return -errno;
+  const int copy = ::dup(fd);
+  if (copy < 0) return -ENFILE;
+  context.later = [held = std::make_shared<UniqueFd>(copy), operation] {
+    Outcome outcome;
+    if (::flock(held->get(), operation) != 0) outcome.error = -errno;
+    return outcome;
+  };
+  return 0;
+}
+
+int handle(Context &context, const methods::SyncDirectory::Request &request,
+           methods::SyncDirectory::Reply &) {
+  int fd;
+  {
+    const std::lock_guard lock(context.object.mutex);
+    fd = listing_of(context.object).real();
+  }
+  if (fd == -ENOENT) return 0;  // fabricated: there is nothing to write
+  if (fd < 0) return fd;
+  return (request.data_only != 0 ? ::fdatasync(fd) : ::fsync(fd)) == 0 ? 0 : -errno;
+}
+
+int handle(Context &, const methods::Echo::Request &request, methods::Echo::Reply &reply) {
+  reply.data = request.data;
+  reply.descriptors = request.descriptors;
+  return 0;
+}
+
+}  // namespace plash::server

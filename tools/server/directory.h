@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A directory as a walk reaches it: a node of the tree, a real directory, or both.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "tools/server/node.h"
+
+namespace plash::server {
+
+struct Directory {
+  std::shared_ptr<const Namespace> name_space;  // keeps node and granted alive
+  const Node *node = nullptr;  // where it is in the tree; null for what lies below a grant without
+                               // a node of its own
+  const Node *granted =
+      nullptr;  // the node whose grant it lies in; null where it is only fabricated
+  std::shared_ptr<const UniqueFd>
+      fd;  // the real directory, O_PATH or readable; null where there is none
+
+  int real() const { return fd ? fd->get() : -1; }
+  const Rights &rights() const;
+};
+
+// The namespace's root.
+Directory root_of(const std::shared_ptr<const Namespace> &name_space);
+
+// The directory that node is, node being neither symlink nor slot. below: the directory of its
+// parent node.
+Directory enter(const Directory &below, const Node &node);
+
+// Where ".." leads: the real parent as long as it lies in the same grant, then the namespace's.
+// -errno on failure.
+std::variant<Directory, int> parent_of(const Directory &directory);
+
+// The directory's absolute path in the namespace, or -errno: ENOENT where it was removed or moved
+// out of the grant.
+std::variant<std::string, int> path_of(const Directory &directory);
+
+// What the kernel says the path of a descriptor is, by /proc/self/fd; empty on failure.
+std::string kernel_path(int fd);
+
+// The path of host_path below the grant of node ("" for the granted thing itself), or nothing where
+// it is not in it.
+std::optional<std::string> path_below_grant(const Node &node, const std::string &host_path);
+
+// openat2(2) of a path without symlinks, beneath directory; O_CLOEXEC is added. A descriptor or
+// -errno.
+int open_beneath(int directory, const char *path, int flags, unsigned mode = 0);
+
+// True for descriptors of procfs, which is never entered: its magic links would be the server's
+// own.
+bool is_procfs(unsigned device_major, unsigned device_minor);
+
+}  // namespace plash::server

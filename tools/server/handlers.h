@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// One function for each method. Each returns 0 with the reply filled in, or -errno. Views and
+// descriptors in a reply belong to the context, which outlives it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "protocol/methods.h"
+#include "tools/server/object.h"
+#include "tools/server/socket_names.h"
+#include "tools/server/walk.h"
+
+namespace plash::server {
+
+// What a call that may take long ended with.
+struct Outcome {
+  int error = 0;            // -errno
+  UniqueFd fd;              // Open's file
+  std::int64_t number = 0;  // SendTo's count
+};
+
+// What handlers need of the server.
+class Services {
+ public:
+  virtual ~Services() = default;
+  // Makes a directory object. The client's end or -errno.
+  virtual int make_directory_object(const Directory &directory, UniqueFd &client) = 0;
+  virtual std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const = 0;
+  virtual SocketNames &socket_names() = 0;
+};
+
+struct Context {
+  Services &services;
+  Object &object;
+  // Storage for what a reply points to.
+  UniqueFd fd;
+  std::string bytes;
+  std::string more_bytes;
+  // Set by a handler whose call may take long: to be run on a thread of its own, where a signal may
+  // interrupt it. The handler's own result does not count then.
+  std::function<Outcome()> later;
+};
+
+#define PLASH_METHOD(Name, Code, ObjectType_, Interruptible, RequestFields, ReplyFields, Text) \
+  int handle(Context &context, const methods::Name::Request &request, methods::Name::Reply &reply);
+#include "protocol/methods.def"
+
+}  // namespace plash::server

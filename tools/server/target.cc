@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tools/server/target.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "tools/server/transport.h"
+
+namespace plash::server {
+namespace {
+
+// The grant that a host path lies in, the innermost where they nest.
+void find_innermost_grant(const Node &node, const std::string &host_path, const Node *&best,
+                          std::string &best_below) {
+  if (node.grant) {
+    const auto below = path_below_grant(node, host_path);
+    if (below && (best == nullptr || below->size() <= best_below.size())) {
+      best = &node;
+      best_below = *below;
+    }
+  }
+  for (const auto &[name, child] : node.children)
+    find_innermost_grant(*child, host_path, best, best_below);
+}
+
+// True where the file that a client holds open lies in a grant that may be written to.
+bool lies_in_writable_grant(const Namespace &name_space, int fd) {
+  const Node *granted = nullptr;
+  std::string below;
+  find_innermost_grant(*name_space.root(), kernel_path(fd), granted, below);
+  if (granted == nullptr || !granted->grant->rights.write) return false;
+  const Grant &grant = *granted->grant;
+  const std::string path = below.empty() ? (grant.leaf.empty() ? "." : grant.leaf) : below;
+  const UniqueFd again(open_beneath(grant.anchor.get(), path.c_str(), O_PATH | O_NOFOLLOW));
+  struct stat held {};
+  struct stat found {};
+  return again && ::fstat(fd, &held) == 0 && ::fstat(again.get(), &found) == 0 &&
+         held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+}
+
+bool may_change_descriptor(const Namespace &name_space, int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0) return false;
+  // Who could open it for writing was granted that.
+  if ((flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY) return true;
+  return lies_in_writable_grant(name_space, fd);
+}
+
+}  // namespace
+
+int find_start(Context &context, int base, const Bytes &path, Directory &start) {
+  if (path.size != 0 && path.data[0] == '/' && base < 0) {
+    start = context.object.directory;
+    return 0;
+  }
+  if (base < 0) return -ENOENT;
+  const auto object = context.services.find_by_client(socket_cookie(base));
+  if (object == nullptr || object->type != ObjectType::Directory) return -ENOTDIR;
+  start = object->directory;
+  return 0;
+}
+
+int find_target(Context &context, int base, const Bytes &path, std::uint64_t flags, Target &target,
+                unsigned mask) {
+  if (path.size == 0 && (flags & AT_EMPTY_PATH) != 0) {
+    if (base < 0) return -ENOENT;
+    const auto object = context.services.find_by_client(socket_cookie(base));
+    if (object == nullptr) {
+      target.file_descriptor = true;
+      target.fd.reset(::fcntl(base, F_DUPFD_CLOEXEC, 0));
+      if (!target.fd) return errno == EMFILE ? -ENFILE : -errno;
+      return ::statx(base, "", AT_EMPTY_PATH, mask | STATX_TYPE, &target.status) == 0 ? 0 : -errno;
+    }
+    if (object->type != ObjectType::Directory) return -EBADF;
+    target.directory = object->directory;
+    target.node = object->directory.node;
+    target.is_directory = true;
+    target.rights = object->directory.granted != nullptr ? &object->directory.rights() : nullptr;
+    if (!target.directory.fd) return 0;
+    return ::statx(target.directory.real(), "", AT_EMPTY_PATH, mask | STATX_TYPE, &target.status) ==
+                   0
+               ? 0
+               : -errno;
+  }
+  Directory start;
+  const int error = find_start(context, base, path, start);
+  if (error != 0) return error;
+  Walk walk(std::move(start), view(path));
+  return find(walk, (flags & AT_SYMLINK_NOFOLLOW) == 0, target, mask);
+}
+
+int find_changeable(Context &context, int base, const Bytes &path, std::uint64_t flags,
+                    Target &target) {
+  const int error = find_target(context, base, path, flags, target, STATX_BASIC_STATS);
+  if (error != 0) return error;
+  if (target.file_descriptor) {
+    return may_change_descriptor(*context.object.directory.name_space, target.fd.get()) ? 0
+                                                                                        : -EROFS;
+  }
+  return target.rights != nullptr && target.rights->write ? 0 : -EROFS;
+}
+
+int find_named_slot(Context &context, int base, const Bytes &path, NamedSlot &named) {
+  Directory start;
+  const int error = find_start(context, base, path, start);
+  if (error != 0) return error;
+  named.walk.emplace(std::move(start), view(path));
+  return find_slot(*named.walk, named.slot);
+}
+
+int check_creation(const NamedSlot &named) {
+  const Slot &slot = named.slot;
+  if (slot.name.empty()) return -EEXIST;
+  if (slot.in_tree && slot.parent < 0) return -EEXIST;
+  if (slot.may_change) return 0;
+  struct stat status {};
+  if (slot.parent >= 0 &&
+      ::fstatat(slot.parent, slot.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    return -EEXIST;
+  return -EROFS;
+}
+
+int descriptor_of(const Found &found) {
+  return found.is_directory ? found.directory.real() : found.fd.get();
+}
+
+std::string descriptor_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+}  // namespace plash::server

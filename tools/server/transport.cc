@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tools/server/transport.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace plash::server {
+namespace {
+
+constexpr std::size_t control_size = CMSG_SPACE(max_packet_descriptors * sizeof(int));
+constexpr std::uint32_t max_reply_parts = 4;
+
+void take_descriptors(msghdr &message, std::vector<UniqueFd> &descriptors) {
+  for (cmsghdr *control = CMSG_FIRSTHDR(&message); control != nullptr;
+       control = CMSG_NXTHDR(&message, control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    descriptors.reserve(descriptors.size() + count);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof fd);
+      descriptors.emplace_back(fd);
+    }
+  }
+}
+
+bool well_formed(const PacketHeader &header, std::size_t size) {
+  return header.magic == packet_magic && header.version == packet_version && header.reserved == 0 &&
+         size == sizeof header + header.size;
+}
+
+int send_vector(int socket, iovec *vector, std::size_t count, const int *descriptors,
+                std::size_t descriptor_count) {
+  alignas(cmsghdr) char control[control_size];
+  msghdr message{};
+  message.msg_iov = vector;
+  message.msg_iovlen = count;
+  if (descriptor_count != 0) {
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(descriptor_count * sizeof(int));
+    std::memset(control, 0, message.msg_controllen);
+    cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(descriptor_count * sizeof(int));
+    std::memcpy(CMSG_DATA(rights), descriptors, descriptor_count * sizeof(int));
+  }
+  while (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    if (errno != EINTR) return -errno;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Received Receiver::receive(int socket, Packet &packet) {
+  alignas(cmsghdr) char control[control_size];
+  iovec vector[2] = {{&packet.header, sizeof packet.header}, {buffer_.data(), buffer_.size()}};
+  msghdr message{};
+  message.msg_iov = vector;
+  message.msg_iovlen = 2;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  packet.descriptors.clear();
+  ssize_t size;
+  do {
+    size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0) return errno == EAGAIN ? Received::nothing : Received::closed;
+  take_descriptors(message, packet.descriptors);
+  if (size == 0) {
+    // End of file, or an empty packet that somebody sent to make it look so.
+    pollfd state{socket, POLLRDHUP, 0};
+    return ::poll(&state, 1, 0) == 1 ? Received::closed : Received::malformed;
+  }
+  if (static_cast<std::size_t>(size) < sizeof packet.header ||
+      (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+      !well_formed(packet.header, static_cast<std::size_t>(size))) {
+    return Received::malformed;
+  }
+  packet.payload = buffer_.data();
+  return Received::packet;
+}
+
+std::uint64_t Outgoing::size() const {
+  std::uint64_t total = std::uint64_t{word_count} * sizeof(std::uint64_t);
+  for (std::uint32_t i = 0; i < part_count; ++i) total += parts[i].size;
+  return total;
+}
+
+Sending::Sending(const Outgoing &message) : code_(message.code) {
+  payload_.reserve(message.size());
+  payload_.append(reinterpret_cast<const char *>(message.words),
+                  message.word_count * sizeof(std::uint64_t));
+  for (std::uint32_t i = 0; i < message.part_count; ++i)
+    payload_.append(message.parts[i].data, message.parts[i].size);
+  descriptors_.reserve(message.descriptors.size());
+  for (const int fd : message.descriptors) {
+    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
+    descriptors_.emplace_back(copy);
+  }
+}
+
+PacketHeader Sending::next_header() const {
+  PacketHeader header{};
+  header.magic = packet_magic;
+  header.version = packet_version;
+  header.code = code_;
+  header.descriptor_total = static_cast<std::uint16_t>(descriptors_.size());
+  header.descriptor_offset = static_cast<std::uint16_t>(descriptor_offset_);
+  header.descriptor_count = static_cast<std::uint16_t>(
+      std::min<std::size_t>(descriptors_.size() - descriptor_offset_, max_packet_descriptors));
+  header.total_size = payload_.size();
+  header.offset = offset_;
+  header.size = static_cast<std::uint32_t>(
+      std::min<std::size_t>(payload_.size() - offset_, max_fragment_size));
+  return header;
+}
+
+Sending::Progress Sending::send(int socket) {
+  do {
+    PacketHeader header = next_header();
+    int numbers[max_packet_descriptors];
+    for (std::size_t i = 0; i < header.descriptor_count; ++i)
+      numbers[i] = descriptors_[descriptor_offset_ + i].get();
+    iovec vector[2] = {{&header, sizeof header}, {payload_.data() + offset_, header.size}};
+    const int result = send_vector(socket, vector, 2, numbers, header.descriptor_count);
+    if (result == -EAGAIN) return Progress::blocked;
+    if (result < 0) return Progress::failed;
+    offset_ += header.size;
+    descriptor_offset_ += header.descriptor_count;
+  } while (offset_ < payload_.size() || descriptor_offset_ < descriptors_.size());
+  return Progress::done;
+}
+
+int send_packet(int socket, const Outgoing &message) {
+  const std::uint64_t size = message.size();
+  if (size > max_fragment_size || message.descriptors.size() > max_packet_descriptors ||
+      message.part_count > max_reply_parts) {
+    return -EMSGSIZE;
+  }
+  PacketHeader header{};
+  header.magic = packet_magic;
+  header.version = packet_version;
+  header.code = message.code;
+  header.descriptor_count = header.descriptor_total =
+      static_cast<std::uint16_t>(message.descriptors.size());
+  header.total_size = size;
+  header.size = static_cast<std::uint32_t>(size);
+  iovec vector[2 + max_reply_parts] = {
+      {&header, sizeof header},
+      {const_cast<std::uint64_t *>(message.words), message.word_count * sizeof(std::uint64_t)}};
+  for (std::uint32_t i = 0; i < message.part_count; ++i) {
+    vector[2 + i] = {const_cast<char *>(message.parts[i].data), message.parts[i].size};
+  }
+  return send_vector(socket, vector, 2 + message.part_count, message.descriptors.data(),
+                     message.descriptors.size());
+}
+
+bool is_reply_socket(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &value, &size) != 0 || value != AF_UNIX) return false;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &size) == 0 && value == SOCK_SEQPACKET;
+}
+
+std::uint64_t socket_cookie(int fd) {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
+}  // namespace plash::server

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Packets in and out, on the server's side. Nothing here waits for a client.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "protocol/marshal.h"
+#include "protocol/packet.h"
+#include "tools/support/unique_fd.h"
+
+namespace plash::server {
+
+// A packet that arrived, its descriptors owned.
+struct Packet {
+  PacketHeader header{};
+  const char *payload = nullptr;  // header.size bytes in the receiver's buffer
+  std::vector<UniqueFd> descriptors;
+};
+
+enum class Received {
+  packet,     // well-formed by itself
+  malformed,  // dropped; its descriptors are closed, or in the packet to be closed by the caller
+  nothing,    // no packet is waiting
+  closed,     // no packet is waiting and the other end is closed
+};
+
+// Receives packets into a buffer of its own.
+class Receiver {
+ public:
+  Receiver() : buffer_(max_packet_size) {}
+  Received receive(int socket, Packet &packet);
+
+ private:
+  std::vector<char> buffer_;
+};
+
+// What a reply consists of; views of the handler's memory.
+struct Outgoing {
+  std::uint32_t code = code_okay;
+  const std::uint64_t *words = nullptr;
+  std::uint32_t word_count = 0;
+  const Bytes *parts = nullptr;
+  std::uint32_t part_count = 0;
+  std::vector<int> descriptors;
+
+  std::uint64_t size() const;
+};
+
+// A message that is being sent in packets: keeps its own copy of what did not go out.
+class Sending {
+ public:
+  enum class Progress { done, blocked, failed };
+
+  // Takes copies of the payload; descriptors are duplicated, so that the original may be closed.
+  // Throws std::bad_alloc, std::system_error.
+  explicit Sending(const Outgoing &message);
+
+  // Sends as many packets as the socket takes now.
+  Progress send(int socket);
+  std::size_t bytes() const { return payload_.size(); }
+
+ private:
+  PacketHeader next_header() const;
+
+  std::uint32_t code_;
+  std::string payload_;
+  std::vector<UniqueFd> descriptors_;
+  std::size_t offset_ = 0;
+  std::size_t descriptor_offset_ = 0;
+};
+
+// Sends a message that fits into one packet. 0 or -errno: -EMSGSIZE where it does not fit, -EAGAIN
+// where the queue is full.
+int send_packet(int socket, const Outgoing &message);
+
+// True for a Unix-domain SOCK_SEQPACKET socket, the only kind that replies are written to.
+bool is_reply_socket(int fd);
+
+// SO_COOKIE of a socket, 0 for what is none.
+std::uint64_t socket_cookie(int fd);
+
+}  // namespace plash::server
