@@ -17,6 +17,7 @@ namespace plash::loader {
 
 enum class Condition : std::uint8_t {
   always,             // trap
+  never,              // stays in the kernel, though the engine emulates it in other doors
   service,            // never trap; EBADF where argument 0 is a service descriptor
   service_or_second,  // the same, also for argument 1
   unless_null,        // trap unless argument `argument` is a null pointer
@@ -77,13 +78,13 @@ constexpr Rule rule_of(int number) {
     case __NR_flock:
     case __NR_fsync:
     case __NR_fdatasync:
-    case __NR_lseek:
-    case __NR_read:
+      return {Condition::unless_passed};
+    case __NR_read:  // directory_reads.h
     case __NR_readv:
     case __NR_pread64:
     case __NR_preadv:
     case __NR_preadv2:
-      return {Condition::unless_passed};
+      return {Condition::never};
     case __NR_seccomp:
       return {Condition::equal, 0, 1 /* SECCOMP_SET_MODE_FILTER */};
     case __NR_prctl:

@@ -4,17 +4,49 @@
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 
 #include "ldso-hooks/loader/descriptor_calls.h"
 #include "ldso-hooks/loader/descriptor_room.h"
+#include "ldso-hooks/loader/directory_reads.h"
 #include "ldso-hooks/loader/exec.h"
 #include "ldso-hooks/loader/own_filter.h"
 #include "ldso-hooks/loader/signal_calls.h"
+#include "ldso-hooks/loader/user_memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/engine.h"
 
 namespace plash::loader {
 namespace {
+
+// The descriptor's own kernel call is right unless it is a directory's: made by the program itself, it blocks and is interrupted
+// as ever.
+bool kernel_serves(const Trap &trap) noexcept {
+  switch (trap.number()) {
+    case __NR_lseek:
+    case __NR_flock:
+    case __NR_fsync:
+    case __NR_fdatasync:
+      return !is_directory(static_cast<int>(trap.argument(0)));
+    default:
+      return false;
+  }
+}
+
+unsigned long open_flags(const Trap &trap) noexcept {
+  switch (trap.number()) {
+    case __NR_open:
+      return static_cast<unsigned long>(trap.argument(1));
+    case __NR_openat:
+      return static_cast<unsigned long>(trap.argument(2));
+    case __NR_openat2: {
+      open_how how;
+      return copy_in(how, trap.pointer<open_how>(2)) ? how.flags : 0;
+    }
+    default:  // creat(2)
+      return O_WRONLY;
+  }
+}
 
 long engine(const Trap &trap) noexcept {
   return plash_syscall(trap.number(), trap.argument(0), trap.argument(1), trap.argument(2), trap.argument(3),
@@ -26,6 +58,7 @@ bool makes_descriptor(long number) noexcept {
 }
 
 void emulate(Trap &trap) noexcept {
+  if (kernel_serves(trap)) return trap.call_natively();
   long result = engine(trap);
   if (result == -EMFILE || (result == -EBADF && (trap.number() == __NR_chdir || trap.number() == __NR_fchdir))) {
     // Serving the call takes descriptors for a moment, and chdir(2) a high number, that the program's limit does not allow.
@@ -38,6 +71,7 @@ void emulate(Trap &trap) noexcept {
       }
     }
   }
+  if (result >= 0 && makes_descriptor(trap.number())) watch_reads(static_cast<int>(result), open_flags(trap));
   trap.answer(result);
 }
 
@@ -74,6 +108,12 @@ void dispatch(Trap &trap) noexcept {
     case __NR_seccomp:
     case __NR_prctl:
       return trap.answer(install_programs_filter(trap));
+    case __NR_read:
+    case __NR_readv:
+    case __NR_pread64:
+    case __NR_preadv:
+    case __NR_preadv2:
+      return emulate_read(trap);
     default:
       return emulate(trap);
   }

@@ -16,8 +16,6 @@ namespace plash::loader {
 namespace {
 
 constexpr unsigned x32_bit = 0x40000000;
-// A number that no kernel uses, and an argument that asks whether the filter is there.
-constexpr int probe_number = 400;
 constexpr unsigned probe_question = 0x506c7368;
 constexpr int probe_answer = 0x5a5;
 
@@ -36,6 +34,7 @@ struct Leaf {
 constexpr Leaf leaf_of(int number) {
   if (number == probe_number) return {Treatment::denied, ENOSYS, {}, true};
   const Row row = row_of(number);
+  if (rule_of(number).condition == Condition::never) return {Treatment::passed, 0};
   switch (row.treatment) {
     case Treatment::passed:
       return {Treatment::passed, 0};
@@ -49,24 +48,24 @@ constexpr Leaf leaf_of(int number) {
 class Writer {
  public:
   constexpr Writer() {
-    trap_ = program_.new_label();
-    refuse_ = program_.new_label();
-    foreign_ = program_.new_label();
-    allow_ = program_.new_label();
-    permission_ = program_.new_label();
-    program_.load(FilterProgram::architecture);
-    program_.go_unless_equal(AUDIT_ARCH_X86_64, foreign_);
-    program_.load(FilterProgram::number);
-    program_.go_if_at_least(x32_bit, foreign_);
+    trap_ = program.new_label();
+    refuse_ = program.new_label();
+    foreign_ = program.new_label();
+    allow_ = program.new_label();
+    permission_ = program.new_label();
+    program.load(FilterProgram::architecture);
+    program.go_unless_equal(AUDIT_ARCH_X86_64, foreign_);
+    program.load(FilterProgram::number);
+    program.go_if_at_least(x32_bit, foreign_);
     write_tree(0, row_count);
     for (unsigned i = 0; i < block_count_; ++i) {
-      program_.place(blocks_[i].label);
+      program.place(blocks_[i].label);
       write_block(blocks_[i].leaf);
     }
     write_ends();
-    program_.finish();
+    program.finish();
   }
-  constexpr const FilterProgram &program() const { return program_; }
+  FilterProgram program;
 
  private:
   struct Pending {
@@ -82,137 +81,138 @@ class Writer {
     if (change == end && end < row_count) return write_leaf(leaf);
     if (change == end) {
       // The last range: numbers past the table are calls of later kernels.
-      const unsigned later = program_.new_label();
-      program_.go_if_at_least(static_cast<unsigned>(row_count), later);
+      const unsigned later = program.new_label();
+      program.go_if_at_least(static_cast<unsigned>(row_count), later);
       write_leaf(leaf);
-      program_.place(later);
-      return program_.give_error(ENOSYS);
+      program.place(later);
+      return program.give_error(ENOSYS);
     }
     int middle = (first + end) / 2;
     if (middle < change) middle = change;
     while (middle > change && leaf_of(middle) == leaf_of(middle - 1)) --middle;
-    const unsigned upper = program_.new_label();
-    program_.go_if_at_least(static_cast<unsigned>(middle), upper);
+    const unsigned upper = program.new_label();
+    program.go_if_at_least(static_cast<unsigned>(middle), upper);
     write_tree(first, middle);
-    program_.place(upper);
+    program.place(upper);
     write_tree(middle, end);
   }
 
   constexpr void write_leaf(const Leaf &leaf) {
-    if (leaf.treatment == Treatment::passed) return program_.give(SECCOMP_RET_ALLOW);
-    if (leaf.treatment == Treatment::denied && !leaf.probe) return program_.give_error(static_cast<unsigned>(leaf.error));
+    if (leaf.treatment == Treatment::passed) return program.give(SECCOMP_RET_ALLOW);
+    if (leaf.treatment == Treatment::denied && !leaf.probe) return program.give_error(static_cast<unsigned>(leaf.error));
     for (unsigned i = 0; i < block_count_; ++i) {
-      if (blocks_[i].leaf == leaf) return program_.go(blocks_[i].label);
+      if (blocks_[i].leaf == leaf) return program.go(blocks_[i].label);
     }
-    blocks_[block_count_] = {leaf, program_.new_label()};
-    program_.go(blocks_[block_count_++].label);
+    blocks_[block_count_] = {leaf, program.new_label()};
+    program.go(blocks_[block_count_++].label);
   }
 
   constexpr void allow_if_null(unsigned argument) {
-    program_.load(FilterProgram::low(argument));
-    program_.go_unless_equal(0, trap_);
-    program_.load(FilterProgram::high(argument));
-    program_.go_unless_equal(0, trap_);
-    program_.go(allow_);
+    program.load(FilterProgram::low(argument));
+    program.go_unless_equal(0, trap_);
+    program.load(FilterProgram::high(argument));
+    program.go_unless_equal(0, trap_);
+    program.go(allow_);
   }
 
   constexpr void refuse_service(unsigned argument) {
-    const unsigned below = program_.new_label();
-    program_.load(FilterProgram::low(argument));
-    program_.go_if_at_least(last_service_descriptor + 1, below);
-    program_.go_if_at_least(first_service_descriptor, refuse_);
-    program_.place(below);
+    const unsigned below = program.new_label();
+    program.load(FilterProgram::low(argument));
+    program.go_if_at_least(last_service_descriptor + 1, below);
+    program.go_if_at_least(first_service_descriptor, refuse_);
+    program.place(below);
   }
 
   constexpr void write_block(const Leaf &leaf) {
     const Rule &rule = leaf.rule;
     if (leaf.probe) {
-      const unsigned other = program_.new_label();
-      program_.load(FilterProgram::low(0));
-      program_.go_unless_equal(probe_question, other);
-      program_.give_error(probe_answer);
-      program_.place(other);
-      return program_.give_error(ENOSYS);
+      const unsigned other = program.new_label();
+      program.load(FilterProgram::low(0));
+      program.go_unless_equal(probe_question, other);
+      program.give_error(probe_answer);
+      program.place(other);
+      return program.give_error(ENOSYS);
     }
     switch (rule.condition) {
+      case Condition::never:
+        return program.go(allow_);
       case Condition::always:
-        return program_.go(trap_);
+        return program.go(trap_);
       case Condition::service:
         refuse_service(0);
-        return program_.go(allow_);
+        return program.go(allow_);
       case Condition::service_or_second:
         refuse_service(0);
         refuse_service(1);
-        return program_.go(allow_);
+        return program.go(allow_);
       case Condition::file_control:
         refuse_service(0);
-        program_.load(FilterProgram::high(0));
-        program_.go_if_equal(passed_mark, allow_);
-        program_.load(FilterProgram::low(rule.argument));
-        program_.go_if_equal(rule.value, trap_);
-        return program_.go(allow_);
+        program.load(FilterProgram::high(0));
+        program.go_if_equal(passed_mark, allow_);
+        program.load(FilterProgram::low(rule.argument));
+        program.go_if_equal(rule.value, trap_);
+        return program.go(allow_);
       case Condition::unless_null:
         return allow_if_null(rule.argument);
       case Condition::unless_passed:
-        program_.load(FilterProgram::high(0));
-        program_.go_if_equal(passed_mark, allow_);
-        return program_.go(trap_);
+        program.load(FilterProgram::high(0));
+        program.go_if_equal(passed_mark, allow_);
+        return program.go(trap_);
       case Condition::unless_null_or_passed:
-        program_.load(FilterProgram::high(0));
-        program_.go_if_equal(passed_mark, allow_);
+        program.load(FilterProgram::high(0));
+        program.go_if_equal(passed_mark, allow_);
         return allow_if_null(rule.argument);
       case Condition::signal_action:
-        program_.load(FilterProgram::low(0));
-        program_.go_if_equal(SIGSYS, trap_);
+        program.load(FilterProgram::low(0));
+        program.go_if_equal(SIGSYS, trap_);
         return allow_if_null(1);
       case Condition::signal_mask:
         // A wrapper in the program that has cleaned the set says so in an argument that the kernel does not look at.
-        program_.load(FilterProgram::low(5));
-        program_.go_if_equal(passed_mark, allow_);
-        program_.load(FilterProgram::low(0));
-        program_.go_if_equal(SIG_UNBLOCK, allow_);
+        program.load(FilterProgram::low(5));
+        program.go_if_equal(passed_mark, allow_);
+        program.load(FilterProgram::low(0));
+        program.go_if_equal(SIG_UNBLOCK, allow_);
         return allow_if_null(1);
       case Condition::equal:
-        program_.load(FilterProgram::low(rule.argument));
-        program_.go_if_equal(rule.value, trap_);
-        return program_.go(allow_);
+        program.load(FilterProgram::low(rule.argument));
+        program.go_if_equal(rule.value, trap_);
+        return program.go(allow_);
       case Condition::descriptor_limit:
-        program_.load(FilterProgram::low(rule.argument));
-        program_.go_unless_equal(RLIMIT_NOFILE, allow_);
+        program.load(FilterProgram::low(rule.argument));
+        program.go_unless_equal(RLIMIT_NOFILE, allow_);
         return allow_if_null(rule.argument + 1u);
       case Condition::new_namespace:
-        program_.load(FilterProgram::low(0));
-        program_.go_if_any_bit(new_namespaces, permission_);
-        return program_.go(allow_);
+        program.load(FilterProgram::low(0));
+        program.go_if_any_bit(new_namespaces, permission_);
+        return program.go(allow_);
     }
   }
 
   constexpr void write_ends() {
-    const unsigned trap_now = program_.new_label();
-    const unsigned refuse_now = program_.new_label();
-    program_.place(trap_);
-    program_.go_unless_in_loader(trap_now);
-    program_.place(allow_);
-    program_.give(SECCOMP_RET_ALLOW);
-    program_.place(foreign_);
-    program_.place(trap_now);
-    program_.give(SECCOMP_RET_TRAP | filter_mark);
-    program_.place(refuse_);
-    program_.go_unless_in_loader(refuse_now);
-    program_.give(SECCOMP_RET_ALLOW);
-    program_.place(refuse_now);
-    program_.give_error(EBADF);
-    program_.place(permission_);
-    program_.give_error(EPERM);
+    const unsigned trap_now = program.new_label();
+    const unsigned refuse_now = program.new_label();
+    program.place(trap_);
+    program.go_unless_in_loader(trap_now);
+    program.place(allow_);
+    program.give(SECCOMP_RET_ALLOW);
+    program.place(foreign_);
+    program.place(trap_now);
+    program.give(SECCOMP_RET_TRAP | filter_mark);
+    program.place(refuse_);
+    program.go_unless_in_loader(refuse_now);
+    program.give(SECCOMP_RET_ALLOW);
+    program.place(refuse_now);
+    program.give_error(EBADF);
+    program.place(permission_);
+    program.give_error(EPERM);
   }
 
-  FilterProgram program_;
   Pending blocks_[48] = {};
   unsigned block_count_ = 0;
   unsigned trap_ = 0, refuse_ = 0, foreign_ = 0, allow_ = 0, permission_ = 0;
 };
 
-constexpr Writer writer;
+constexpr Instructions<Writer> instructions;
 
 }  // namespace
 
@@ -222,8 +222,7 @@ long install_filter() noexcept {
   constexpr int set_no_new_privs = 38;
   long result = system_call(__NR_prctl, set_no_new_privs, 1, 0, 0, 0);
   if (result != 0) return result;
-  const sock_fprog program{static_cast<unsigned short>(writer.program().count()),
-                           const_cast<sock_filter *>(writer.program().instructions())};
+  const sock_fprog program = instructions.program();
   return system_call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, as_argument(&program));
 }
 

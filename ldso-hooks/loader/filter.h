@@ -12,8 +12,10 @@
 
 namespace plash::loader {
 
-constexpr int filter_mark = 0x5053;      // si_errno of our traps
-constexpr int directory_mark = 0x5054;   // si_errno of traps of the second filter (directory_reads.h)
+constexpr int filter_mark = 0x5053;  // si_errno of our traps
+
+// A number that no kernel uses: a filter answers it, given its question, with its own errno, ENOSYS otherwise.
+constexpr int probe_number = 400;
 
 // Whether this process runs under the filter. Async-signal-safe.
 bool filter_installed() noexcept;

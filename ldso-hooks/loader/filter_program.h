@@ -78,4 +78,16 @@ class FilterProgram {
   unsigned labels_ = 0;
 };
 
+// The instructions that a Writer (a class whose constructor writes its member `program`) makes, without what it needed for labels.
+template <class Writer>
+struct Instructions {
+  static constexpr unsigned short count = static_cast<unsigned short>(Writer().program.count());
+  sock_filter list[count] = {};
+  constexpr Instructions() {
+    const Writer writer;
+    for (unsigned i = 0; i < count; ++i) list[i] = writer.program.instructions()[i];
+  }
+  sock_fprog program() const { return {count, const_cast<sock_filter *>(list)}; }
+};
+
 }  // namespace plash::loader

@@ -6,8 +6,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "ldso-hooks/loader/filter.h"
 #include "ldso-hooks/loader/filter_program.h"
 #include "ldso-hooks/loader/user_memory.h"
+#include "ldso-hooks/loader/verdict.h"
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
 
@@ -15,17 +17,27 @@ namespace plash::loader {
 namespace {
 
 struct Prefix {
+  // Stands for asking_address(), which the compiler does not know.
+  static constexpr unsigned asking = 0xffffffff;
   FilterProgram program;
   constexpr Prefix() {
     const unsigned outside = program.new_label();
+    const unsigned other = program.new_label();
+    program.load(FilterProgram::number);
+    program.go_unless_equal(probe_number, other);
+    program.load(FilterProgram::low(0));
+    program.go_unless_equal(verdict_question, other);
+    program.give_error(verdict_answer);
+    program.place(other);
     program.go_unless_in_loader(outside);
+    program.go_if_equal(asking, outside);
     program.give(SECCOMP_RET_ALLOW);
     program.place(outside);
     program.finish();
   }
 };
-constexpr Prefix prefix;
-constexpr unsigned long prefix_count = prefix.program.count();
+constexpr Instructions<Prefix> prefix;
+constexpr unsigned long prefix_count = prefix.count;
 
 }  // namespace
 
@@ -46,11 +58,15 @@ long install_programs_filter(const Trap &trap) noexcept {
   const long room = system_call(__NR_mmap, 0, static_cast<long>(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room < 0 && room > -4096) return -ENOMEM;
   auto *instructions = reinterpret_cast<sock_filter *>(room);
-  memcpy(instructions, prefix.program.instructions(), prefix_count * sizeof(sock_filter));
+  memcpy(instructions, prefix.list, prefix_count * sizeof(sock_filter));
+  for (unsigned long i = 0; i < prefix_count; ++i) {
+    if (instructions[i].k == Prefix::asking) instructions[i].k = static_cast<unsigned>(asking_address());
+  }
   memcpy(instructions + prefix_count, given.filter, given_size);
   const sock_fprog joined{static_cast<unsigned short>(prefix_count + given.len), instructions};
   const long result = system_call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, as_argument(&joined));
   system_call(__NR_munmap, room, static_cast<long>(size));
+  if (result == 0) note_programs_filter();
   return result;
 }
 

@@ -20,6 +20,7 @@
 #include "ldso-hooks/loader/signal_calls.h"
 #include "ldso-hooks/loader/sigsys_action.h"
 #include "ldso-hooks/loader/trap.h"
+#include "ldso-hooks/loader/verdict.h"
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/engine.h"
@@ -142,6 +143,7 @@ extern "C" [[noreturn]] void plash_run(unsigned long *start) {
   const long result = install_trap_handler();
   if (result != 0) die("cannot handle SIGSYS", nullptr, result);
   if (!filter_installed()) start_sandbox(stack);
+  find_programs_filters();
   if (take_exec_message(message)) {
     stack.set_auxiliary(AT_EXECFN, reinterpret_cast<unsigned long>(message.path));
     name_thread(message.path);

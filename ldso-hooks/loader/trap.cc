@@ -10,6 +10,7 @@
 #include "ldso-hooks/loader/message.h"
 #include "ldso-hooks/loader/scratch_stack.h"
 #include "ldso-hooks/loader/sigsys_action.h"
+#include "ldso-hooks/loader/verdict.h"
 #include "protocol/system_call.h"
 
 namespace plash::loader {
@@ -32,11 +33,13 @@ void on_sigsys(int, siginfo_t *information, void *raw_context) {
   auto &context = *static_cast<ucontext_t *>(raw_context);
   Trap trap(information->si_syscall, context);
   if (information->si_code != sigsys_by_filter || information->si_errno != filter_mark) {
-    deliver_sigsys(trap, *information, raw_context);
+    if (information->si_code != sigsys_by_filter || !answers_question(trap, *information)) {
+      deliver_sigsys(trap, *information, raw_context);
+    }
   } else if (information->si_arch != AUDIT_ARCH_X86_64 || (static_cast<unsigned>(information->si_syscall) & x32_bit) != 0) {
     say_once("a program made a 32-bit or x32 system call: refused, only the 64-bit interface is served");
     trap.answer(-ENOSYS);
-  } else {
+  } else if (programs_filters_allow(trap, *information, raw_context)) {
     call_with_room([](void *argument) { dispatch(*static_cast<Trap *>(argument)); }, &trap);
   }
   trap.mask() &= ~sigsys_bit;

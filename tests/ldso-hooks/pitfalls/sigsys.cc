@@ -135,3 +135,45 @@ CASE(bad_filters) {
   report("invalid", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &invalid));
   report("open", try_open());
 }
+
+CASE(own_filter_on_calls_with_paths) {
+  report("install", install(SYS_mkdir, SECCOMP_RET_ERRNO | ENOLINK));
+  report("mkdir", raw(SYS_mkdir, reinterpret_cast<long>("made"), 0777));
+  report("mkdirat", raw(SYS_mkdirat, AT_FDCWD, reinterpret_cast<long>("made"), 0777));
+  report("install", install(SYS_openat, SECCOMP_RET_ERRNO | EPERM));
+  report("openat", open("file", O_RDONLY));
+  report("open", raw(SYS_open, reinterpret_cast<long>("file"), O_RDONLY));
+  in_child("in a child", [] { report("openat", open("file", O_RDONLY)); });
+}
+
+CASE(own_filter_traps_calls_with_paths) {
+  // A broker: opens for the program what the filter sends to its handler.
+  handle_sigsys([](int, siginfo_t *information, void *raw_context) {
+    auto &registers = static_cast<ucontext_t *>(raw_context)->uc_mcontext.gregs;
+    printf("trapped %d errno %d path %s\n", information->si_syscall == SYS_openat, information->si_errno,
+           reinterpret_cast<const char *>(registers[REG_RSI]));
+    registers[REG_RAX] = raw(SYS_open, registers[REG_RSI], registers[REG_RDX], 0);
+  });
+  report("install", install(SYS_openat, SECCOMP_RET_TRAP | 7));
+  const int descriptor = open("file", O_RDONLY);
+  report("open", descriptor);
+  char byte = 0;
+  report("read", read(descriptor, &byte, 1));
+}
+
+CASE(own_filter_kills_calls_with_paths) {
+  in_child("openat", [] {
+    if (install(SYS_openat, SECCOMP_RET_KILL_PROCESS) == 0) open("file", O_RDONLY);
+  });
+}
+
+CASE(own_filter_is_inherited_by_exec) {
+  if (getenv("SECOND") != nullptr) {
+    report("mkdir", raw(SYS_mkdir, reinterpret_cast<long>("made"), 0777));
+    report("open", try_open());
+    return;
+  }
+  report("install", install(SYS_mkdir, SECCOMP_RET_ERRNO | ENOLINK));
+  setenv("SECOND", "1", 1);
+  execv(pitfall::arguments[0], pitfall::arguments);
+}
