@@ -75,6 +75,7 @@ int Walk::splice(const std::string &target, std::string_view rest) {
   if (!rest.empty() || must_be_directory_) pending += "/";
   pending += rest;
   pending_ = std::move(pending);
+  advanced_ = false;
   must_be_directory_ = false;
   name_.clear();
   middle_.clear();
@@ -87,7 +88,13 @@ int Walk::splice(const std::string &target, std::string_view rest) {
 }
 
 int Walk::advance() {
-  if (error_ != 0) return error_;
+  if (error_ != 0 || advanced_) return error_;
+  error_ = advance_from_pending();
+  advanced_ = true;
+  return error_;
+}
+
+int Walk::advance_from_pending() {
   must_be_directory_ = false;
   ends_in_dots_ = true;  // where nothing but slashes is left
   std::string_view rest = strip_slashes(pending_);
@@ -123,7 +130,7 @@ int Walk::advance() {
         must_be_directory_ = false;
         const std::string remaining(behind);
         const int error = splice(*child->link, remaining);
-        return error != 0 ? error : advance();
+        return error != 0 ? error : advance_from_pending();
       }
       if (child->is_slot()) {
         const int fd = open_beneath(child->grant->anchor.get(), child->grant->leaf.c_str(),
@@ -134,7 +141,7 @@ int Walk::advance() {
                    std::holds_alternative<std::string>(target)) {
           const std::string remaining(behind);
           const int error = splice(std::get<std::string>(target), remaining);
-          return error != 0 ? error : advance();
+          return error != 0 ? error : advance_from_pending();
         } else {
           return fd == -ELOOP ? -ENOTDIR : fd;
         }
@@ -169,12 +176,12 @@ int Walk::advance() {
       }
       if (next == "." || next == "..") {
         // The names so far are directories; ".." has to be taken from the last of them.
-        pending_ = std::string(next) + (next_slash ? "/" : "") + std::string(next_behind);
         middle_ = run + std::string(name) + "/";
+        pending_ = std::string(next) + (next_slash ? "/" : "") + std::string(next_behind);
         name_.clear();
         const int error = open_parent();
         if (error != 0) return error;
-        return advance();
+        return advance_from_pending();
       }
       if (next.size() > NAME_MAX) return -ENAMETOOLONG;
       run += name;

@@ -55,9 +55,9 @@ class Walk {
   int follow(const std::string &target);
 
  private:
+  int advance_from_pending();
   int splice(const std::string &target, std::string_view rest);
   int step_up();
-  int descend_into(const Node &node, bool last, std::string_view rest);
 
   Directory start_;
   WalkRules rules_;
@@ -69,6 +69,7 @@ class Walk {
   bool must_be_directory_ = false;
   bool ends_in_dots_ = false;
   int links_ = 0;
+  bool advanced_ = false;
   int error_ = 0;
 };
 
