@@ -3,7 +3,7 @@
 // shim/engine/syscalls.def by number.
 #pragma once
 
-#include <asm/unistd_64.h>
+#include "shim/engine/syscall_numbers.h"
 #include <errno.h>
 
 namespace plash::loader {
@@ -26,7 +26,7 @@ struct Rows {
 #define DENIED(error) Row{Treatment::denied, error}
 #define PLASH_SYSCALL(name, treatment) row[__NR_##name] = treatment;
 #include "shim/engine/syscalls.def"
-#undef PLASH_SYSCALL
+
 #undef EMULATED
 #undef LOCAL
 #undef PASSED

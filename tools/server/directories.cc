@@ -39,11 +39,12 @@ int handle(Context &context, const methods::SeekDirectory::Request &request,
   return reply.position < 0 ? static_cast<int>(reply.position) : 0;
 }
 
-int handle(Context &context, const methods::DirectoryPath::Request &,
+int handle(Context &context, const methods::DirectoryPath::Request &request,
            methods::DirectoryPath::Reply &reply) {
   auto path = path_of(context.object.directory);
   if (const int *error = std::get_if<int>(&path)) return *error;
   context.bytes = std::get<std::string>(std::move(path));
+  if (context.bytes.size() >= request.size) return -ERANGE;
   reply.path = {context.bytes.data(), context.bytes.size()};
   return 0;
 }

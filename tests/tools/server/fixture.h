@@ -122,10 +122,12 @@ class Client {
                       : std::string(reply.target.data, reply.target.size);
   }
   static std::string path_of(int directory) {
+    methods::DirectoryPath::Request request;
+    request.size = 4096;
     methods::DirectoryPath::Reply reply;
     char buffer[4096];
     const long error =
-        invoke<methods::DirectoryPath>(directory, {}, reply, {buffer, sizeof buffer});
+        invoke<methods::DirectoryPath>(directory, request, reply, {buffer, sizeof buffer});
     return error != 0 ? "errno " + std::to_string(-error)
                       : std::string(reply.path.data, reply.path.size);
   }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Calls on an open directory, which is a directory object's socket. On any other descriptor they
+// are the kernel's own.
+#include <asm/unistd_64.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/inotify.h>
+
+#include "protocol/memory.h"
+#include "protocol/system_call.h"
+#include "shim/engine/handlers.h"
+
+namespace plash::engine {
+namespace {
+
+constexpr std::uint64_t largest_page = 60 * 1024;  // fits into a packet
+
+// getdents64(2) on a directory object.
+long list(const Arguments &arguments) noexcept {
+  methods::ListDirectory::Request request;
+  request.size = arguments.bits(2) < largest_page ? arguments.bits(2) : largest_page;
+  if (!may_write(arguments.pointer<char>(1), 8)) return -EFAULT;
+  methods::ListDirectory::Reply reply;
+  const long error = invoke<methods::ListDirectory>(arguments.number(0), request, reply,
+                                                    {arguments.pointer<char>(1), request.size});
+  return error != 0 ? error : static_cast<long>(reply.entries.size);
+}
+
+// linux_dirent64 to linux_dirent, in place: the sizes are the same, the type moves from before the
+// name to the record's last byte.
+void to_old_format(char *entries, long size) noexcept {
+  constexpr long size_offset = 16;
+  constexpr long type_offset = 18;
+  for (long at = 0; at < size;) {
+    char *entry = entries + at;
+    unsigned short record;
+    memcpy(&record, entry + size_offset, sizeof record);
+    const char type = entry[type_offset];
+    memmove(entry + type_offset, entry + type_offset + 1,
+            static_cast<std::size_t>(record - type_offset - 1));
+    entry[record - 1] = type;
+    at += record;
+  }
+}
+
+// The kernel's read call, of which 0 may mean that the descriptor is a directory's.
+long read_unless_directory(long number, const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  const long result = call_kernel(number, arguments);
+  if (result == 0 && is_directory_object(arguments[0])) return -EISDIR;
+  // A socket cannot be read at an offset; a directory fails for being one.
+  if (result == -ESPIPE && is_directory_object(arguments[0])) return -EISDIR;
+  return result;
+}
+
+long sync(long number, const Arguments &arguments, bool data_only) noexcept {
+  if (!is_directory_object(arguments[0])) return call_kernel(number, arguments);
+  methods::SyncDirectory::Request request;
+  request.data_only = data_only ? 1 : 0;
+  methods::SyncDirectory::Reply reply;
+  return invoke<methods::SyncDirectory>(arguments.number(0), request, reply);
+}
+
+}  // namespace
+
+long emulate_getdents64(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  return is_directory_object(arguments[0]) ? list(arguments)
+                                           : call_kernel(__NR_getdents64, arguments);
+}
+
+long emulate_getdents(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  if (!is_directory_object(arguments[0])) return call_kernel(__NR_getdents, arguments);
+  const long size = list(arguments);
+  if (size > 0) to_old_format(arguments.pointer<char>(1), size);
+  return size;
+}
+
+long emulate_lseek(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  const long result = call_kernel(__NR_lseek, arguments);
+  if (result != -ESPIPE || !is_directory_object(arguments[0])) return result;
+  methods::SeekDirectory::Request request;
+  request.offset = arguments[1];
+  request.whence = arguments.bits(2);
+  methods::SeekDirectory::Reply reply;
+  const long error = invoke<methods::SeekDirectory>(arguments.number(0), request, reply);
+  return error != 0 ? error : reply.position;
+}
+
+long emulate_read(const Arguments &arguments) noexcept {
+  return read_unless_directory(__NR_read, arguments);
+}
+long emulate_readv(const Arguments &arguments) noexcept {
+  return read_unless_directory(__NR_readv, arguments);
+}
+long emulate_pread64(const Arguments &arguments) noexcept {
+  return read_unless_directory(__NR_pread64, arguments);
+}
+long emulate_preadv(const Arguments &arguments) noexcept {
+  return read_unless_directory(__NR_preadv, arguments);
+}
+long emulate_preadv2(const Arguments &arguments) noexcept {
+  return read_unless_directory(__NR_preadv2, arguments);
+}
+
+long emulate_flock(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  if (!is_directory_object(arguments[0])) return call_kernel(__NR_flock, arguments);
+  methods::LockDirectory::Request request;
+  request.operation = arguments.bits(1);
+  methods::LockDirectory::Reply reply;
+  return invoke<methods::LockDirectory>(arguments.number(0), request, reply, {}, true,
+                                        state.hooks.wait);
+}
+
+long emulate_fsync(const Arguments &arguments) noexcept {
+  return sync(__NR_fsync, arguments, false);
+}
+long emulate_fdatasync(const Arguments &arguments) noexcept {
+  return sync(__NR_fdatasync, arguments, true);
+}
+
+long emulate_inotify_add_watch(const Arguments &arguments) noexcept {
+  const Last last = (arguments.bits(2) & IN_DONT_FOLLOW) != 0 ? Last::keep : Last::follow;
+  Location location;
+  const long error = locate(AT_FDCWD, arguments.pointer<const char>(1), 0, last, location);
+  if (error != 0) return error;
+  if (arguments.number(0) < 0 || is_service(arguments[0])) return -EBADF;
+  methods::InotifyAddWatch::Request request;
+  set_location(request, location);
+  request.inotify = arguments.number(0);
+  request.mask = arguments.bits(2);
+  methods::InotifyAddWatch::Reply reply;
+  const long result = ask<methods::InotifyAddWatch>(request, reply);
+  return result != 0 ? result : reply.watch;
+}
+
+}  // namespace plash::engine

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "shim/engine/location.h"
+
+#include <asm/unistd_64.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "protocol/memory.h"
+#include "protocol/system_call.h"
+
+namespace plash::engine {
+namespace {
+
+// The kernel maps nothing there: a pointer that low is a null pointer with an offset.
+constexpr unsigned long lowest_address = 4096;
+
+bool starts_with(const Bytes &text, const char *start, std::uint64_t &size) noexcept {
+  size = strlen(start);
+  return text.size > size && memcmp(text.data, start, size) == 0;
+}
+
+}  // namespace
+
+bool may_read(const void *address, unsigned long size) noexcept {
+  if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
+  return state.hooks.readable == nullptr || state.hooks.readable(address, size);
+}
+
+bool may_write(void *address, unsigned long size) noexcept {
+  if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
+  return state.hooks.writable == nullptr || state.hooks.writable(address, size);
+}
+
+long take_string(const char *pointer, Bytes &bytes) noexcept {
+  if (reinterpret_cast<unsigned long>(pointer) < lowest_address) return -EFAULT;
+  if (state.hooks.string_readable != nullptr &&
+      !state.hooks.string_readable(pointer, max_path_size + 1))
+    return -EFAULT;
+  std::uint64_t size = 0;
+  while (pointer[size] != '\0') {
+    if (++size > max_path_size) return -ENAMETOOLONG;
+  }
+  bytes = {pointer, size};
+  return 0;
+}
+
+int descriptor_alias(const Bytes &path) noexcept {
+  std::uint64_t start = 0;
+  if (!starts_with(path, "/dev/fd/", start) && !starts_with(path, "/proc/self/fd/", start) &&
+      !starts_with(path, "/proc/thread-self/fd/", start)) {
+    constexpr const char *standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+    for (int i = 0; i < 3; ++i) {
+      if (path.size == strlen(standard[i]) && memcmp(path.data, standard[i], path.size) == 0)
+        return i;
+    }
+    return -1;
+  }
+  int number = 0;
+  for (std::uint64_t i = start; i < path.size; ++i) {
+    const char digit = path.data[i];
+    if (digit < '0' || digit > '9' || number > (1 << 24)) return -1;
+    number = number * 10 + (digit - '0');
+  }
+  return is_service(number) ? -1 : number;
+}
+
+long locate(long directory, const char *pointer, std::uint64_t flags, Last last,
+            Location &location) noexcept {
+  const bool may_be_empty = (flags & AT_EMPTY_PATH) != 0;
+  const int descriptor = static_cast<int>(directory);
+  if (pointer != nullptr || !may_be_empty) {
+    const long error = take_string(pointer, location.path);
+    if (error != 0) return error;
+  } else {
+    location.path = {"", 0};
+  }
+  if (location.path.size == 0) {
+    if (!may_be_empty) return -ENOENT;
+    location.flags = AT_EMPTY_PATH;
+  } else if (location.path.data[0] == '/') {
+    const int alias = last == Last::follow ? descriptor_alias(location.path) : -1;
+    if (alias >= 0) {
+      // A descriptor that is not open is a name that does not exist.
+      if (system_call(__NR_fcntl, alias, F_GETFD) < 0) return -ENOENT;
+      location.base = alias;
+      location.path = {"", 0};
+      location.flags = AT_EMPTY_PATH;
+    }
+    return 0;
+  }
+  if (descriptor == AT_FDCWD) {
+    location.base = state.cwd;
+    return state.cwd >= 0 ? 0 : -ENOENT;
+  }
+  if (descriptor < 0 || is_service(descriptor)) return -EBADF;
+  location.base = descriptor;
+  return 0;
+}
+
+bool is_directory_object(long descriptor) noexcept {
+  int value = 0;
+  socklen_t size = sizeof value;
+  const int number = static_cast<int>(descriptor);
+  if (system_call(__NR_getsockopt, number, SOL_SOCKET, SO_RCVLOWAT, as_argument(&value),
+                  as_argument(&size)) != 0)
+    return false;
+  return value == directory_object_tag;
+}
+
+}  // namespace plash::engine

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// From the pair of a directory descriptor and a path, as system calls take it, to base and path, as
+// methods do. Async-signal-safe.
+#pragma once
+
+#include <fcntl.h>
+
+#include "protocol/call.h"
+#include "shim/engine/state.h"
+
+namespace plash::engine {
+
+// A system call's arguments as they came. What the kernel takes as an int is taken as one here:
+// upper halves may hold anything.
+struct Arguments {
+  long value[6];
+  long operator[](int index) const noexcept { return value[index]; }
+  int number(int index) const noexcept { return static_cast<int>(value[index]); }
+  unsigned bits(int index) const noexcept { return static_cast<unsigned>(value[index]); }
+  template <class T>
+  T *pointer(int index) const noexcept {
+    return reinterpret_cast<T *>(value[index]);
+  }
+};
+
+struct Location {
+  int base = -1;
+  Bytes path;
+  std::uint64_t flags = 0;  // AT_EMPTY_PATH where base itself is meant
+};
+
+// Whether a final symlink counts as what it leads to.
+enum class Last { follow, keep };
+
+// Takes the path at pointer, relative to directory (AT_FDCWD: the working directory). flags: the
+// call's own; with AT_EMPTY_PATH an empty or missing path means directory itself. A path that is
+// another name of an open descriptor (/proc/self/fd/N, /dev/fd/N, /dev/stdin) means that
+// descriptor, if the last component is followed. 0, or -EFAULT, -ENOENT, -ENAMETOOLONG, -EBADF.
+long locate(long directory, const char *pointer, std::uint64_t flags, Last last,
+            Location &location) noexcept;
+
+// The descriptor that path is another name for, or -1.
+int descriptor_alias(const Bytes &path) noexcept;
+
+// Measures the NUL-terminated string at pointer. 0, or -EFAULT, -ENAMETOOLONG beyond 4095 bytes.
+long take_string(const char *pointer, Bytes &bytes) noexcept;
+
+// Whether memory of the program can be accessed. True where the door has no way to tell.
+bool may_read(const void *address, unsigned long size) noexcept;
+bool may_write(void *address, unsigned long size) noexcept;
+
+// Whether descriptor is a directory object's socket: one getsockopt(2), which fails at once for
+// anything but a socket.
+bool is_directory_object(long descriptor) noexcept;
+
+// Calls a method of fs_op.
+template <class M>
+inline long ask(const typename M::Request &request, typename M::Reply &reply, Buffer tail = {},
+                bool close_on_exec = true) noexcept {
+  return invoke<M>(state.fs_op, request, reply, tail, close_on_exec, state.hooks.wait);
+}
+
+// Fills the fields that every path method has.
+template <class Request>
+inline void set_location(Request &request, const Location &location) noexcept {
+  request.base = location.base;
+  request.path = location.path;
+  if constexpr (requires { request.flags; }) request.flags |= location.flags;
+}
+
+}  // namespace plash::engine

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Unix-domain sockets: a path in an address is looked up by the server, which binds, connects or
+// sends from the program's own socket; the names that the kernel reports are turned back into the
+// paths that were given. All other addresses are the kernel's alone.
+#include <asm/unistd_64.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#include "protocol/memory.h"
+#include "protocol/system_call.h"
+#include "shim/engine/handlers.h"
+
+namespace plash::engine {
+namespace {
+
+constexpr std::uint64_t path_offset = offsetof(sockaddr_un, sun_path);
+constexpr std::uint64_t path_room = sizeof(sockaddr_un) - path_offset;
+// How the names begin that the server binds sockets by.
+constexpr char server_name_start[] = "/proc/self/fd/";
+
+// The path in a Unix-domain address; false for every other kind, abstract and unnamed ones
+// included.
+bool find_path(const sockaddr *address, std::uint64_t size, Bytes &path) noexcept {
+  if (address == nullptr || size <= path_offset || size > sizeof(sockaddr_un) ||
+      !may_read(address, size))
+    return false;
+  const auto *unix_address = reinterpret_cast<const sockaddr_un *>(address);
+  if (unix_address->sun_family != AF_UNIX || unix_address->sun_path[0] == '\0') return false;
+  std::uint64_t length = 0;
+  while (length < size - path_offset && unix_address->sun_path[length] != '\0') ++length;
+  path = {unix_address->sun_path, length};
+  return true;
+}
+
+long locate_socket(const Bytes &path, Location &location) noexcept {
+  location.path = path;
+  if (path.data[0] == '/') return 0;
+  location.base = state.cwd;
+  return state.cwd >= 0 ? 0 : -ENOENT;
+}
+
+// The kernel's name of a socket, of which size bytes were written to address, where room is what
+// there was; replaced by the name that was given when it was bound.
+void restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
+  if (address == nullptr || size == nullptr || *size > room) return;
+  Bytes kernel_name;
+  constexpr std::uint64_t start = sizeof server_name_start - 1;
+  if (!find_path(address, *size, kernel_name) || kernel_name.size < start ||
+      memcmp(kernel_name.data, server_name_start, start) != 0) {
+    return;
+  }
+  methods::SocketName::Request request;
+  request.kernel_name = kernel_name;
+  methods::SocketName::Reply reply;
+  char name[path_room];
+  if (ask<methods::SocketName>(request, reply, {name, sizeof name}) != 0) return;
+  const std::uint64_t whole = path_offset + reply.name.size + 1;
+  auto *path = reinterpret_cast<char *>(address) + path_offset;
+  const std::uint64_t space = room - path_offset;
+  const std::uint64_t copied = reply.name.size < space ? reply.name.size : space;
+  memcpy(path, name, copied);
+  if (copied < space) path[copied] = '\0';
+  *size = static_cast<unsigned>(whole < sizeof(sockaddr_un) ? whole : sizeof(sockaddr_un));
+}
+
+// A call that answers with an address: argument address_index is the address, the next one its
+// size.
+long call_with_name(long number, const Arguments &arguments, int address_index) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  auto *address = arguments.pointer<sockaddr>(address_index);
+  auto *size = arguments.pointer<unsigned>(address_index + 1);
+  const unsigned room =
+      address != nullptr && size != nullptr && may_read(size, sizeof *size) ? *size : 0;
+  const long result = call_kernel(number, arguments);
+  if (result >= 0 && room != 0) restore_name(address, room, size);
+  return result;
+}
+
+long send_to_path(const Arguments &arguments, const Bytes &path, const Bytes &data, unsigned flags,
+                  const Descriptors &descriptors) noexcept {
+  methods::SendTo::Request request;
+  Location location;
+  const long error = locate_socket(path, location);
+  if (error != 0) return error;
+  set_location(request, location);
+  request.flags = flags;
+  request.socket = arguments.number(0);
+  request.data = data;
+  request.descriptors = descriptors;
+  methods::SendTo::Reply reply;
+  const long result = ask<methods::SendTo>(request, reply);
+  return result != 0 ? result : reply.sent;
+}
+
+// The bytes of several vectors in one piece of memory of their own; none where there is but one.
+class Gathered {
+ public:
+  Gathered() = default;
+  ~Gathered() {
+    if (mapped_ != 0) system_call(__NR_munmap, as_argument(data_.data), static_cast<long>(mapped_));
+  }
+  Gathered(const Gathered &) = delete;
+  Gathered &operator=(const Gathered &) = delete;
+
+  long gather(const iovec *vector, std::uint64_t count) noexcept {
+    std::uint64_t total = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (vector[i].iov_len > max_message_size || (total += vector[i].iov_len) > max_message_size)
+        return -EMSGSIZE;
+    }
+    if (count == 1) {
+      data_ = {static_cast<const char *>(vector[0].iov_base), total};
+      return 0;
+    }
+    if (total == 0) return 0;
+    const long memory = system_call(__NR_mmap, 0, static_cast<long>(total), PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory < 0 && memory > -4096) return memory;
+    mapped_ = total;
+    auto *to = reinterpret_cast<char *>(memory);
+    data_ = {to, total};
+    for (std::uint64_t i = 0; i < count; ++i) {
+      memcpy(to, vector[i].iov_base, vector[i].iov_len);
+      to += vector[i].iov_len;
+    }
+    return 0;
+  }
+  const Bytes &data() const noexcept { return data_; }
+
+ private:
+  Bytes data_;
+  std::uint64_t mapped_ = 0;
+};
+
+// Descriptors that go with a message: SCM_RIGHTS, and nothing else. False where there is more than
+// that.
+bool find_descriptors(const msghdr &message, Descriptors &descriptors) noexcept {
+  if (message.msg_controllen < sizeof(cmsghdr)) return true;
+  const auto *control = static_cast<const cmsghdr *>(message.msg_control);
+  if (!may_read(control, message.msg_controllen)) return false;
+  if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) return false;
+  if (control->cmsg_len < sizeof(cmsghdr) || control->cmsg_len > message.msg_controllen)
+    return false;
+  descriptors = {reinterpret_cast<const int *>(control + 1),
+                 (control->cmsg_len - sizeof(cmsghdr)) / sizeof(int)};
+  // What a call can carry without more memory; syslog and the like send none.
+  return descriptors.size <= 1;
+}
+
+}  // namespace
+
+long emulate_connect(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  Bytes path;
+  if (!find_path(arguments.pointer<const sockaddr>(1), arguments.bits(2), path))
+    return call_kernel(__NR_connect, arguments);
+  Location location;
+  const long error = locate_socket(path, location);
+  if (error != 0) return error;
+  methods::Connect::Request request;
+  set_location(request, location);
+  request.socket = arguments.number(0);
+  methods::Connect::Reply reply;
+  return ask<methods::Connect>(request, reply);
+}
+
+long emulate_bind(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  Bytes path;
+  if (!find_path(arguments.pointer<const sockaddr>(1), arguments.bits(2), path))
+    return call_kernel(__NR_bind, arguments);
+  Location location;
+  const long error = locate_socket(path, location);
+  if (error != 0) return error;
+  methods::Bind::Request request;
+  set_location(request, location);
+  request.socket = arguments.number(0);
+  request.umask = umask_of_process();
+  methods::Bind::Reply reply;
+  return ask<methods::Bind>(request, reply);
+}
+
+long emulate_getsockname(const Arguments &arguments) noexcept {
+  return call_with_name(__NR_getsockname, arguments, 1);
+}
+long emulate_getpeername(const Arguments &arguments) noexcept {
+  return call_with_name(__NR_getpeername, arguments, 1);
+}
+long emulate_accept(const Arguments &arguments) noexcept {
+  return call_with_name(__NR_accept, arguments, 1);
+}
+long emulate_accept4(const Arguments &arguments) noexcept {
+  return call_with_name(__NR_accept4, arguments, 1);
+}
+long emulate_recvfrom(const Arguments &arguments) noexcept {
+  return call_with_name(__NR_recvfrom, arguments, 4);
+}
+
+long emulate_recvmsg(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  auto *message = arguments.pointer<msghdr>(1);
+  const unsigned room =
+      may_read(message, sizeof *message) && message->msg_name != nullptr ? message->msg_namelen : 0;
+  const long result = call_kernel(__NR_recvmsg, arguments);
+  if (result >= 0 && room != 0)
+    restore_name(static_cast<sockaddr *>(message->msg_name), room, &message->msg_namelen);
+  return result;
+}
+
+long emulate_sendto(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  Bytes path;
+  if (!find_path(arguments.pointer<const sockaddr>(4), arguments.bits(5), path))
+    return call_kernel(__NR_sendto, arguments);
+  const Bytes data{arguments.pointer<const char>(1), static_cast<std::uint64_t>(arguments[2])};
+  return send_to_path(arguments, path, data, arguments.bits(3), {});
+}
+
+long emulate_sendmsg(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  const auto *message = arguments.pointer<const msghdr>(1);
+  Bytes path;
+  Descriptors descriptors;
+  if (!may_read(message, sizeof *message) ||
+      !find_path(static_cast<const sockaddr *>(message->msg_name), message->msg_namelen, path)) {
+    return call_kernel(__NR_sendmsg, arguments);
+  }
+  if (!find_descriptors(*message, descriptors)) return -EINVAL;
+  if (message->msg_iovlen != 0 && !may_read(message->msg_iov, message->msg_iovlen * sizeof(iovec)))
+    return -EFAULT;
+  Gathered gathered;
+  const long error = gathered.gather(message->msg_iov, message->msg_iovlen);
+  return error != 0
+             ? error
+             : send_to_path(arguments, path, gathered.data(), arguments.bits(2), descriptors);
+}
+
+}  // namespace plash::engine

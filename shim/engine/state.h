@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What the engine knows about its process. Written by set-up alone, but for the umask: children of
+// vfork(2) share this memory with their parents, so nothing that differs between the two may stand
+// here.
+#pragma once
+
+#include <cstdint>
+
+namespace plash::engine {
+
+// What a door can do for the engine that the engine cannot do for itself. Null members: the
+// default.
+struct Hooks {
+  // How to wait for a call that may take long, see Call::wait of protocol/call.h.
+  long (*wait)(int reply_socket) = nullptr;
+  // Whether the program's memory can be read, or written; a call with a bad pointer then gives
+  // EFAULT, as from the kernel. A door that is entered by function calls leaves these out: there a
+  // bad pointer faults in the caller's own call.
+  bool (*readable)(const void *address, unsigned long size) = nullptr;
+  bool (*string_readable)(const char *address, unsigned long limit) = nullptr;
+  bool (*writable)(void *address, unsigned long size) = nullptr;
+};
+
+struct State {
+  bool ready = false;    // set-up was done
+  bool serving = false;  // there is a server; otherwise all calls pass to the kernel
+  bool broken = false;   // PLASH_CAPS made no sense: emulated calls fail with ENOSYS
+  int fs_op = -1;
+  int cwd = -1;
+  unsigned umask = 022;  // accessed with umask_of_process() and follow_umask()
+  // The entry LD_PRELOAD=... that exec puts back where the program dropped it; null in doors that
+  // need none. Lives as long as the process.
+  const char *preload = nullptr;
+  Hooks hooks;
+};
+extern State state;
+
+// To be called before there are threads. Not async-signal-safe.
+void set_hooks(const Hooks &hooks) noexcept;
+void set_preload(const char *entry) noexcept;
+
+// Async-signal-safe, all of them.
+unsigned umask_of_process() noexcept;
+void follow_umask(unsigned mask) noexcept;
+inline bool is_service(long descriptor) noexcept {
+  const int number = static_cast<int>(descriptor);
+  return number >= 0 && (number == state.fs_op || number == state.cwd);
+}
+
+// The longest value of PLASH_CAPS that exec writes, with the name and the NUL.
+constexpr unsigned long capabilities_room = 64;
+// Writes "PLASH_CAPS=..." to text, which has capabilities_room bytes.
+void describe_capabilities(char *text) noexcept;
+
+// The value of variable name in envp (NULL-terminated), or null.
+const char *find_variable(char *const *envp, const char *name) noexcept;
+
+}  // namespace plash::engine
