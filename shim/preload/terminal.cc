@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Functions of libc that open a terminal or /dev/null by name: posix_openpt(3), openpty(3),
+// forkpty(3) and daemon(3).
+#include <fcntl.h>
+#include <pty.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "shim/preload/wrap.h"
+
+namespace plash::preload {
+
+PLASH_EXPORT(int, posix_openpt, int flags) {
+  return to_result(call(SYS_openat, AT_FDCWD, "/dev/ptmx", flags));
+}
+
+PLASH_EXPORT(int, getpt, void) { return wrapped_posix_openpt(O_RDWR); }
+
+PLASH_EXPORT(int, openpty, int *master, int *slave, char *name, const struct termios *settings,
+             const struct winsize *size) {
+  const int master_fd = wrapped_posix_openpt(O_RDWR | O_NOCTTY);
+  if (master_fd < 0) return -1;
+  int slave_fd = -1;
+  int number = 0;
+  if (grantpt(master_fd) != 0 || unlockpt(master_fd) != 0 ||
+      ioctl(master_fd, TIOCGPTN, &number) != 0 ||
+      (slave_fd = ioctl(master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY)) < 0) {
+    const int error = errno;
+    call(SYS_close, master_fd);
+    return fail(error);
+  }
+  if (settings != nullptr) tcsetattr(slave_fd, TCSAFLUSH, settings);
+  if (size != nullptr) ioctl(slave_fd, TIOCSWINSZ, size);
+  if (name != nullptr) ptsname_r(master_fd, name, 32);
+  *master = master_fd;
+  *slave = slave_fd;
+  return 0;
+}
+
+PLASH_EXPORT(int, login_tty, int fd) {
+  setsid();
+  if (ioctl(fd, TIOCSCTTY, nullptr) != 0) return -1;
+  for (int number = 0; number <= 2; ++number) {
+    const long result = call(SYS_dup2, fd, number);
+    if (result < 0) return to_result(result);
+  }
+  if (fd > 2) call(SYS_close, fd);
+  return 0;
+}
+
+PLASH_EXPORT(pid_t, forkpty, int *master, char *name, const struct termios *settings,
+             const struct winsize *size) {
+  int master_fd;
+  int slave_fd;
+  if (wrapped_openpty(&master_fd, &slave_fd, name, settings, size) != 0) return -1;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    call(SYS_close, master_fd);
+    if (wrapped_login_tty(slave_fd) != 0) _exit(1);
+    return 0;
+  }
+  const int error = errno;
+  call(SYS_close, slave_fd);
+  if (pid < 0) {
+    call(SYS_close, master_fd);
+    return fail(error);
+  }
+  *master = master_fd;
+  return pid;
+}
+
+PLASH_EXPORT(int, daemon, int keep_directory, int keep_descriptors) {
+  const pid_t pid = fork();
+  if (pid < 0) return -1;
+  if (pid > 0) _exit(0);
+  if (setsid() < 0) return -1;
+  if (keep_directory == 0) call(SYS_chdir, "/");
+  if (keep_descriptors != 0) return 0;
+  const long fd = call(SYS_openat, AT_FDCWD, _PATH_DEVNULL, O_RDWR);
+  if (fd < 0) return to_result(fd);
+  for (int number = 0; number <= 2; ++number) call(SYS_dup2, fd, number);
+  if (fd > 2) call(SYS_close, fd);
+  return 0;
+}
+
+}  // namespace plash::preload
