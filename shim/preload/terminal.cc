@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Functions of libc that open a terminal or /dev/null by name: posix_openpt(3), openpty(3),
-// forkpty(3) and daemon(3).
+// forkpty(3) and daemon(3); and ttyname(3).
 #include <fcntl.h>
+#include <limits.h>
 #include <pty.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 #include <utmp.h>
@@ -39,6 +43,39 @@ PLASH_EXPORT(int, openpty, int *master, int *slave, char *name, const struct ter
   *master = master_fd;
   *slave = slave_fd;
   return 0;
+}
+
+// The name that the kernel shows for the descriptor, if it is that terminal's in the namespace.
+PLASH_EXPORT(int, ttyname_r, int fd, char *buffer, size_t size) {
+  const auto fail_with = [](int error) { return errno = error; };
+  if (buffer == nullptr) return fail_with(EINVAL);
+  struct termios settings;
+  if (ioctl(fd, TCGETS, &settings) != 0) return errno;
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  char name[PATH_MAX];
+  const long length = call(SYS_readlink, link, name, sizeof name - 1);
+  if (length < 0) return fail_with(static_cast<int>(-length));
+  name[length] = '\0';
+  struct stat named;
+  struct stat opened;
+  if (call(SYS_fstat, fd, &opened) != 0 || call(SYS_stat, name, &named) != 0 ||
+      !S_ISCHR(named.st_mode) || named.st_rdev != opened.st_rdev) {
+    return fail_with(ENODEV);
+  }
+  if (static_cast<size_t>(length) >= size) return fail_with(ERANGE);
+  strcpy(buffer, name);
+  return 0;
+}
+
+PLASH_EXPORT(int, __ttyname_r_chk, int fd, char *buffer, size_t size, size_t buffer_size) {
+  if (size > buffer_size) __chk_fail();
+  return wrapped_ttyname_r(fd, buffer, size);
+}
+
+PLASH_EXPORT(char *, ttyname, int fd) {
+  static char name[PATH_MAX];
+  return wrapped_ttyname_r(fd, name, sizeof name) == 0 ? name : nullptr;
 }
 
 PLASH_EXPORT(int, login_tty, int fd) {
