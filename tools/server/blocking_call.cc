@@ -40,6 +40,7 @@ void BlockingCall::run() {
     const std::lock_guard lock(mutex_);
     running_ = false;
   }
+  work_ = nullptr;  // and with it what the call held: who has the answer must not find the server in the FIFO
   reply_(reply_socket_.get(), std::move(outcome));
   finished_ = true;
 }

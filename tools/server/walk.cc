@@ -303,6 +303,11 @@ int find(Walk &walk, bool follow, Found &found, unsigned mask) {
     if (::statx(fd.get(), "", AT_EMPTY_PATH, mask | STATX_TYPE, &found.status) != 0) return -errno;
     if (is_procfs(found.status.stx_dev_major, found.status.stx_dev_minor)) return -EACCES;
     if (is_link(found.status) && follow_here) {
+      if (!walk.middle().empty()) {
+        // What the link says counts from the directory that it is in.
+        error = walk.open_parent();
+        continue;
+      }
       auto target = read_link(fd.get(), "");
       if (const int *failure = std::get_if<int>(&target)) return *failure;
       error = walk.follow(std::get<std::string>(target));
