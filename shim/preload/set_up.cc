@@ -7,6 +7,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "shim/engine/state.h"
 #include "shim/preload/wrap.h"
 
 namespace plash::preload {
@@ -44,6 +45,9 @@ void set_up_from(char **environment) noexcept {
   plash_setup(environment, secure);
   passes_through = secure || find_variable(environment, "PLASH_CAPS") == nullptr;
   if (!passes_through) {
+    // The strings that the kernel put on the stack stay there, whatever the program does to its environment.
+    const char *value = find_variable(environment, "LD_PRELOAD");
+    if (value != nullptr) engine::set_preload(value - sizeof "LD_PRELOAD");
     fake_ids.uid = find_id(environment, "PLASH_FAKE_UID");
     fake_ids.euid = find_id(environment, "PLASH_FAKE_EUID");
     fake_ids.gid = find_id(environment, "PLASH_FAKE_GID");
