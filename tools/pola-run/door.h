@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A door: how the path calls of a program come to the file server. To add one: a file door_*.cc, a
+// name in Options::Door, and a case in make_door().
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/pola-run/environment.h"
+#include "tools/pola-run/isolation.h"
+#include "tools/pola-run/options.h"
+
+namespace plash::pola_run {
+
+class Door {
+ public:
+  virtual ~Door() = default;
+
+  // What must be visible to the kernel in the sandbox for programs to start.
+  virtual std::vector<RootEntry> root_entries() const = 0;
+
+  // Puts into the program's environment what the door needs there.
+  virtual void prepare(Environment &environment) const = 0;
+};
+
+// isolated: whether the program will see root_entries() or the host's root.
+// Throws Error (failure) where a part of the door is not installed.
+std::unique_ptr<Door> make_door(Options::Door door, bool isolated);
+
+// The preload door: libplash-preload.so in a dynamic program of this system. (door_preload.cc)
+std::unique_ptr<Door> make_preload_door(bool isolated);
+
+}  // namespace plash::pola_run

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The preload door leaves it to the kernel, and so to a root that holds more than nothing, to find the
+// dynamic loader and the libraries that it loads: LD_PRELOAD takes effect after that.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <filesystem>
+
+#include "tools/pola-run/door.h"
+#include "tools/pola-run/error.h"
+
+namespace plash::pola_run {
+namespace {
+
+constexpr char library_in_sandbox[] = "/plash/libplash-preload.so";
+// Where ld.so and Debian's multiarch libraries are; with a merged /usr, those in the root are links.
+constexpr const char *library_directories[] = {"/lib",     "/lib32",     "/lib64",     "/libx32",
+                                               "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32"};
+
+bool is_readable(const std::string &path) { return ::access(path.c_str(), R_OK) == 0; }
+
+// Beside a pola-run in its build directory, or where it is installed.
+std::string find_library() {
+  const std::string own_path = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string built =
+      std::filesystem::path(own_path).parent_path().parent_path() / "shim/libplash-preload.so";
+  if (is_readable(built)) return built;
+  const std::string installed = PLASH_LIBRARY_DIRECTORY "/libplash-preload.so";
+  if (is_readable(installed)) return installed;
+  throw Error(ExitStatus::failure, "--door=preload: cannot read the preload library, neither " +
+                                       built + " nor " + installed);
+}
+
+class PreloadDoor : public Door {
+ public:
+  explicit PreloadDoor(bool isolated) : library_(find_library()), isolated_(isolated) {}
+
+  std::vector<RootEntry> root_entries() const override {
+    std::vector<RootEntry> entries = {{RootEntry::Kind::bind, library_in_sandbox, library_}};
+    for (const char *directory : library_directories) {
+      struct stat status;
+      if (::lstat(directory, &status) != 0) continue;
+      if (S_ISLNK(status.st_mode)) {
+        entries.push_back(
+            {RootEntry::Kind::symlink, directory, std::filesystem::read_symlink(directory)});
+      } else {
+        entries.push_back({RootEntry::Kind::bind, directory, directory});
+      }
+    }
+    return entries;
+  }
+
+  void prepare(Environment &environment) const override {
+    const std::string library = isolated_ ? library_in_sandbox : library_;
+    const std::string others = environment.get("LD_PRELOAD");
+    environment.set("LD_PRELOAD", others.empty() ? library : library + ":" + others);
+  }
+
+ private:
+  std::string library_;
+  bool isolated_;
+};
+
+}  // namespace
+
+std::unique_ptr<Door> make_preload_door(bool isolated) {
+  return std::make_unique<PreloadDoor>(isolated);
+}
+
+}  // namespace plash::pola_run

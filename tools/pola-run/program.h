@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The program: what it is given, and its execution through the file server.
+#pragma once
+
+#include <signal.h>
+
+#include <string>
+#include <vector>
+
+#include "tools/pola-run/environment.h"
+
+namespace plash::pola_run {
+
+// Where the program finds its services (PLASH_CAPS).
+constexpr int fs_op_descriptor = 1020;
+constexpr int cwd_descriptor = 1022;
+
+struct Program {
+  std::string name;                    // a path in the sandbox, or a name to look up in PATH
+  std::vector<std::string> arguments;  // argv[0] first
+  Environment environment;             // all but PLASH_CAPS
+  int fs_op = -1;                      // client's ends, borrowed
+  int cwd = -1;                        // -1: none
+  std::vector<int> descriptors;        // open descriptors that it gets, under the same numbers
+  sigset_t signal_mask = {};
+  bool child_signal_ignored = false;   // SIGCHLD, by pola-run's caller
+};
+
+// Gives this process the program's descriptors, signal mask and environment and executes it. Returns
+// only on failure, the errno of the execution: ENOENT or ENOTDIR where it was not found.
+int execute(Program &program);
+
+}  // namespace plash::pola_run
