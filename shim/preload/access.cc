@@ -19,7 +19,8 @@ PLASH_EXPORT(int, faccessat, int base, const char *path, int mode, int flags) {
 }
 
 PLASH_EXPORT(int, euidaccess, const char *path, int mode) {
-  return wrapped_faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+  // As in glibc, bits that say nothing are let pass.
+  return wrapped_faccessat(AT_FDCWD, path, mode & (R_OK | W_OK | X_OK), AT_EACCESS);
 }
 PLASH_ALIAS(eaccess, euidaccess);
 
