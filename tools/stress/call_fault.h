@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What can go wrong with a system call of the call path, and what the call must make of it.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "tools/stress/board.h"
+#include "tools/stress/stepper.h"
+
+namespace plash::stress {
+
+struct Fault {
+  enum Kind : std::uint8_t {
+    error,       // the system call fails
+    late,        // the reply comes after a while
+    twice,       // the request is sent twice, so that a second reply comes
+    missing,     // end of file instead of the reply
+    truncated,   // MSG_TRUNC
+    no_control,  // MSG_CTRUNC: the descriptors of the reply are gone
+    shortened,   // the last byte of the reply is missing
+    garbled,     // another first byte
+  };
+  Kind kind;
+  std::string name;
+  long number;  // of the system call
+  int injected;
+  int result;  // the errno that the call must give; 0: it must succeed
+
+  // To be called from the stepper's visitor, on either side of the system call. Async-signal-safe.
+  void before(Step &step) const noexcept;
+  void after(Step &step) const noexcept;
+};
+
+// Those that are to be tried on the door.
+std::span<const Fault> faults(Door door);
+
+}  // namespace plash::stress

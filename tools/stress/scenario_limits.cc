@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// RLIMIT_NOFILE at every value, from one that leaves no number free to one at which everything
+// succeeds: each operation succeeds or fails with EMFILE, and leaves no descriptor open either way.
+#include <errno.h>
+#include <sys/resource.h>
+
+#include <string>
+
+#include "tools/stress/descriptors.h"
+#include "tools/stress/operation.h"
+#include "tools/stress/scenario.h"
+
+namespace plash::stress {
+namespace {
+
+// Room that any operation has enough with.
+constexpr unsigned enough = 24;
+
+void set_limit(rlim_t value) noexcept {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = value;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool is_tried(const Operation &operation) {
+  return operation.kind == Operation::safe || operation.kind == Operation::process;
+}
+
+}  // namespace
+
+void run_limits(Board &board) {
+  constexpr int tolerated[] = {EMFILE};
+  rlimit original{};
+  getrlimit(RLIMIT_NOFILE, &original);
+  Context context(board, board.slots[0], board.settings.seed, 0, 0);
+  const DescriptorSet before = open_descriptors();
+  const auto lowest = static_cast<unsigned>(lowest_free_descriptor());
+  unsigned refused = 0;
+  unsigned tried = 0;
+  for (const Operation &operation : operations(board.settings.door)) {
+    if (!is_tried(operation)) continue;
+    bool succeeded = false;
+    for (unsigned room = 0; room <= enough; ++room) {
+      context.tolerated = tolerated;
+      context.tolerated_count = 0;
+      set_limit(lowest + room);
+      run(context, operation);
+      set_limit(original.rlim_cur);
+      ++tried;
+      succeeded = context.tolerated_count == 0;
+      if (!succeeded) ++refused;
+      context.tolerated = {};
+      sweep(context);
+      const DescriptorSet now = open_descriptors();
+      if (now != before) {
+        board.fail(std::string(operation.name) + ", room for " + std::to_string(room) +
+                   ": descriptors leaked: " + describe(now & ~before));
+        close_others(before);
+      }
+      if (board.failure_count.load() >= max_failures) return;
+    }
+    if (!succeeded)
+      board.fail(std::string(operation.name) + ": EMFILE with room for " + std::to_string(enough));
+  }
+  board.note(std::to_string(tried) + " operations tried, " + std::to_string(refused) +
+             " of them met EMFILE");
+}
+
+}  // namespace plash::stress
