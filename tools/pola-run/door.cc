@@ -7,6 +7,8 @@ std::unique_ptr<Door> make_door(Options::Door door, bool isolated) {
   switch (door) {
     case Options::Door::preload:
       return make_preload_door(isolated);
+    case Options::Door::loader:
+      return make_loader_door();
   }
   return nullptr;
 }

@@ -23,6 +23,10 @@ class Door {
 
   // Puts into the program's environment what the door needs there.
   virtual void prepare(Environment &environment) const = 0;
+
+  // The file that starts the program in the kernel's place, a borrowed descriptor; -1 where the kernel
+  // itself does.
+  virtual int loader() const { return -1; }
 };
 
 // isolated: whether the program will see root_entries() or the host's root.
@@ -31,5 +35,8 @@ std::unique_ptr<Door> make_door(Options::Door door, bool isolated);
 
 // The preload door: libplash-preload.so in a dynamic program of this system. (door_preload.cc)
 std::unique_ptr<Door> make_preload_door(bool isolated);
+
+// The loader door: ld-plash.so for any program. (door_loader.cc)
+std::unique_ptr<Door> make_loader_door();
 
 }  // namespace plash::pola_run

@@ -147,7 +147,11 @@ void grant_default_endowment(Planner &planner) {
   for (const char *path : {"/usr", "/bin", "/lib", "/lib64", "/etc/alternatives"}) {
     grant_if_present(planner, path);
   }
-  grant_if_present(planner, "/dev/null", {.write = true});
+  // Devices that reveal nothing; programs take them for granted.
+  for (const char *path : {"/dev/random", "/dev/urandom"}) grant_if_present(planner, path);
+  for (const char *path : {"/dev/null", "/dev/zero", "/dev/full", "/dev/tty"}) {
+    grant_if_present(planner, path, {.write = true});
+  }
 }
 
 void grant_name_resolution(Planner &planner) {

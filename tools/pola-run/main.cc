@@ -93,7 +93,7 @@ UniqueFd make_working_directory(server::Server &server, const std::shared_ptr<se
 }
 
 Program make_program(const Options &options, const Door &door) {
-  Program program{options.program, {options.program}, Environment(environ), -1, -1, {}, {}, false};
+  Program program{options.program, {options.program}, Environment(environ), -1, -1, -1, {}, {}, false};
   program.arguments.insert(program.arguments.end(), options.arguments.begin(), options.arguments.end());
   for (const auto &[name, value] : options.environment) program.environment.set(name, value);
   door.prepare(program.environment);
@@ -119,6 +119,7 @@ int run(const Options &options) {
   UniqueFd cwd = make_working_directory(server, name_space, options);
   program.fs_op = fs_op.get();
   program.cwd = cwd.get();
+  program.loader = door->loader();
 
   const sigset_t signals = supervised_signals();
   ::sigprocmask(SIG_BLOCK, &signals, &program.signal_mask);

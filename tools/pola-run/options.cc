@@ -210,8 +210,13 @@ class Parser {
   }
 
   void set_door(const std::string &name) {
-    if (name != "preload") fail("--door=" + name + ": the only door is 'preload'");
-    options_.door = Options::Door::preload;
+    if (name == "preload") {
+      options_.door = Options::Door::preload;
+    } else if (name == "loader") {
+      options_.door = Options::Door::loader;
+    } else {
+      fail("--door=" + name + ": the doors are 'preload' and 'loader'");
+    }
   }
 
   void set_isolation(const std::string &name) {

@@ -23,7 +23,7 @@ struct GrantOption {
 
 struct Options {
   enum class Action { run, help, version };
-  enum class Door { preload };
+  enum class Door { preload, loader };
   enum class Isolation { user_namespace, none };
 
   Action action = Action::run;

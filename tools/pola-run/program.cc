@@ -8,11 +8,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
+#include "ldso-hooks/loader/service_descriptors.h"
+#include "protocol/call.h"
 #include "shim/engine/engine.h"
 
 namespace plash::pola_run {
 namespace {
+
+using loader::loader_descriptor;
 
 // As the C library has it where PATH is not set.
 constexpr char default_path[] = "/bin:/usr/bin";
@@ -54,16 +59,36 @@ int try_execute(const std::string &path, char **arguments, char **environment) {
   return static_cast<int>(-result);
 }
 
+// The same for the loader door: the server is asked whether path can be executed, then the loader is
+// executed, which makes path the first program.
+int try_load(const std::string &path, char **arguments, std::vector<char *> environment) {
+  methods::Exec::Request request;
+  request.path = {path.data(), path.size()};
+  if (!path.starts_with('/')) request.base = cwd_descriptor;
+  std::vector<char> strings(16 * 1024);
+  request.size = strings.size();
+  methods::Exec::Reply reply;
+  const long error =
+      invoke<methods::Exec>(fs_op_descriptor, request, reply, {strings.data(), strings.size()});
+  if (error != 0) return static_cast<int>(-error);
+  ::close(reply.file);
+  std::string variable = "PLASH_LOADER=" + path;
+  environment.insert(environment.end() - 1, variable.data());
+  ::syscall(SYS_execveat, loader_descriptor, "", arguments, environment.data(), AT_EMPTY_PATH);
+  return errno;
+}
+
+using Execution = std::function<int(const std::string &path)>;
+
 // As execvp(3), but that a file of unknown format is not given to a shell.
-int look_up_and_execute(const std::string &name, const std::string &search_path, char **arguments,
-                        char **environment) {
-  if (name.find('/') != std::string::npos) return try_execute(name, arguments, environment);
+int look_up_and_execute(const std::string &name, const std::string &search_path,
+                        const Execution &try_path) {
+  if (name.find('/') != std::string::npos) return try_path(name);
   int result = ENOENT;
   for (std::size_t start = 0; start <= search_path.size();) {
     const std::size_t end = std::min(search_path.find(':', start), search_path.size());
     const std::string directory = search_path.substr(start, end - start);
-    const int error =
-        try_execute(directory.empty() ? name : directory + "/" + name, arguments, environment);
+    const int error = try_path(directory.empty() ? name : directory + "/" + name);
     if (error == EACCES) {
       result = EACCES;
     } else if (error != ENOENT && error != ENOTDIR) {
@@ -84,9 +109,14 @@ int execute(Program &program) {
     place(program.cwd, cwd_descriptor);
     kept.push_back(cwd_descriptor);
   }
+  if (program.loader >= 0) {
+    place(program.loader, loader_descriptor);
+    kept.push_back(loader_descriptor);
+  } else {
+    program.environment.set("PLASH_CAPS", service_names(program));
+  }
   arrange_descriptors(program, std::move(kept));
 
-  program.environment.set("PLASH_CAPS", service_names(program));
   std::string search_path = program.environment.get("PATH");
   if (search_path.empty()) search_path = default_path;
   std::vector<char *> environment = program.environment.pointers();
@@ -96,8 +126,15 @@ int execute(Program &program) {
 
   if (program.child_signal_ignored) ::signal(SIGCHLD, SIG_IGN);
   ::sigprocmask(SIG_SETMASK, &program.signal_mask, nullptr);
+  if (program.loader >= 0) {
+    return look_up_and_execute(program.name, search_path, [&](const std::string &path) {
+      return try_load(path, arguments.data(), environment);
+    });
+  }
   plash_setup(environment.data(), false);
-  return look_up_and_execute(program.name, search_path, arguments.data(), environment.data());
+  return look_up_and_execute(program.name, search_path, [&](const std::string &path) {
+    return try_execute(path, arguments.data(), environment.data());
+  });
 }
 
 }  // namespace plash::pola_run

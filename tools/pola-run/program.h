@@ -22,6 +22,7 @@ struct Program {
   Environment environment;             // all but PLASH_CAPS
   int fs_op = -1;                      // client's ends, borrowed
   int cwd = -1;                        // -1: none
+  int loader = -1;                     // what starts the program in the kernel's place; -1: nothing
   std::vector<int> descriptors;        // open descriptors that it gets, under the same numbers
   sigset_t signal_mask = {};
   bool child_signal_ignored = false;   // SIGCHLD, by pola-run's caller

@@ -26,12 +26,14 @@ Grants: read-only unless flags say otherwise
       s                  symlinks may be created (with w)
       ,objrw             read and write what is there, without replacing it
       ,socket            Unix-domain sockets may be connected to
-  -B                     /usr, /bin, /lib, /lib64, /etc/alternatives, links followed; /dev/null, writable
+  -B                     /usr, /bin, /lib, /lib64, /etc/alternatives, links followed; /dev/random and
+                         urandom; /dev/null, zero, full and tty, writable
   --tmp, --tmpdir D      a fresh, writable directory at /tmp, or at D; removed afterwards
   --net                  the host's network, and the files of /etc that name resolution reads
 
 The sandbox
-  --door=preload         how calls reach the file server: libplash-preload.so (default, the only one)
+  --door=preload|loader  how calls reach the file server: by libplash-preload.so (default), or by a loader that
+                         also serves static programs and system calls made without the C library
   --isolate=userns|none  what the kernel is told to withhold: everything (default), or nothing, which
                          is no sandbox
   --log, --log-file F    log each call, on standard error or to F

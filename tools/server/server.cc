@@ -58,7 +58,6 @@ class Server::Implementation : public Services {
  public:
   explicit Implementation(Options options)
       : options_(std::move(options)), conversations_(make_epoll()) {
-    ::umask(0);  // requests bring their own
     prepare_interrupts();
     stop_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     epoll_event event{};
@@ -108,6 +107,7 @@ class Server::Implementation : public Services {
   }
 
   void start() {
+    ::umask(0);  // requests bring their own
     spawn([this] { tick_until_stopped(); });
     idle_ = 1;
     spawn([this] { work(); });

@@ -53,7 +53,7 @@ class Server {
   // Makes an object that answers Echo with its own arguments, for tests and measurements.
   UniqueFd make_echo();
 
-  // Starts the first worker threads. Call after every fork.
+  // Starts the first worker threads, and sets this process's umask to 0: each request brings its caller's. Call after every fork.
   void start();
 
  private:
