@@ -48,11 +48,11 @@ constexpr char reply_byte(std::uint64_t hash, std::uint32_t index, std::uint64_t
   return static_cast<char>('a' + (reply_word(hash, index) + at) % 26);
 }
 
-// One request in 16 is refused with this error; methods that may take long send Wait first for one
-// in 4.
+// One request in 16 is refused, with an error that is none of Linux's, so that it is not mistaken
+// for one that is injected; methods that may take long send Wait first for one in 4.
 constexpr bool is_refused(std::uint64_t hash) noexcept { return (hash >> 20) % 16 == 0; }
 constexpr bool is_waiting(std::uint64_t hash) noexcept { return (hash >> 24) % 4 == 0; }
-constexpr int refusal(std::uint64_t hash) noexcept { return 1 + static_cast<int>(hash % 100); }
+constexpr int refusal(std::uint64_t hash) noexcept { return 1000 + static_cast<int>(hash % 1000); }
 
 // A descriptor in a reply is a pipe's reading end with these 8 bytes in it.
 constexpr std::uint64_t descriptor_content(std::uint64_t hash) noexcept { return ~hash; }

@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 // A worker in which nothing was finished for so long hangs.
-constexpr auto patience = 20s;
+constexpr auto patience = 6s;
 constexpr auto poll_interval = 5ms;
 
 [[noreturn]] void throw_errno(const char *what) {

@@ -109,9 +109,8 @@ void vfork_and_execute(Context &c) noexcept {
 }
 
 void clone_and_execute(Context &c) noexcept {
-  alignas(16) static thread_local char stack[32 * 1024];
-  const pid_t child =
-      clone(call_and_execute, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
+  const pid_t child = clone(call_and_execute, c.child_stack + child_stack_size,
+                            CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
   if (c.done("clone", child)) join(c, "clone", child);
 }
 

@@ -28,6 +28,7 @@ struct CommandLine {
   unsigned seconds = 60;
   bool list = false;
   bool json = false;
+  bool fail_fast = false;
   int worker = -1;
   std::vector<std::string> scenarios;
 };
@@ -53,6 +54,7 @@ void declare(CLI::App &app, CommandLine &line) {
                  "call: the call alone")
       ->transform(CLI::CheckedTransformer(doors));
   app.add_flag("--json", line.json, "Print the summary as JSON");
+  app.add_flag("--fail-fast", line.fail_fast, "End after the first scenario that fails");
   app.add_option("--worker", line.worker)->group("");
   app.add_option("scenario", line.scenarios, "Scenarios to run (default: all)");
 }
@@ -108,6 +110,7 @@ int run(const std::string &name, CommandLine &line) {
         *scenario, line.launch, static_cast<std::uint64_t>(seconds * 1000), show_progress));
     left -= report.outcomes.back().seconds;
     shares -= scenario->share;
+    if (line.fail_fast && !all_held(report)) break;
   }
   if (isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K";
   if (line.json) {

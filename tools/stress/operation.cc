@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,11 +51,16 @@ const Operation &draw(Context &context, Choice choice) noexcept {
 
 }  // namespace
 
-Context::Context(Board &the_board, Slot &the_slot, std::uint64_t seed, long thread,
-                 long level) noexcept
-    : board(the_board), slot(the_slot), random(seed) {
+Context::Context(Board &the_board, Slot &the_slot, std::uint64_t seed, long thread, long level)
+    : board(the_board), slot(the_slot), random(seed), level_(level) {
   area << 't' << thread << 'd' << level;
+  void *const memory =
+      mmap(nullptr, child_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  child_stack = static_cast<char *>(memory);
 }
+
+Context::~Context() { munmap(child_stack, child_stack_size); }
 
 void Context::count() noexcept {
   slot.calls.fetch_add(1, std::memory_order_relaxed);
@@ -108,7 +114,9 @@ bool Context::holds(const char *call, bool condition, const char *what) noexcept
 
 bool Context::shut(int descriptor) noexcept { return done("close", close(descriptor)); }
 
-void Context::enter_child() noexcept { area = Text<16>() << 'p' << long{getpid()}; }
+void Context::enter_child() noexcept {
+  area = Text<16>() << 'p' << long{getpid()} << 'd' << level_;
+}
 
 Name::Name(const Context &context, char letter, Form form) noexcept {
   if (form == Form::absolute) {

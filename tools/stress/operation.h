@@ -15,11 +15,17 @@
 
 namespace plash::stress {
 
+constexpr std::size_t child_stack_size = 32 * 1024;
+
 // What an operation runs with. One for each thread and each level of handlers on it, so that two
 // that interrupt each other share nothing. Async-signal-safe.
 class Context {
  public:
-  Context(Board &board, Slot &slot, std::uint64_t seed, long thread, long level) noexcept;
+  // Throws std::system_error where there is no memory for child_stack.
+  Context(Board &board, Slot &slot, std::uint64_t seed, long thread, long level);
+  ~Context();
+  Context(const Context &) = delete;
+  Context &operator=(const Context &) = delete;
 
   // What a call returned, as libc does it: -1 and errno. Each counts a call and returns whether it
   // went as it should; if not, that is recorded as a failure, unless the errno is tolerated.
@@ -43,6 +49,7 @@ class Context {
   Random random;
   Text<16> area;  // what the names of this context start with
   const char *operation = "";
+  char *child_stack;  // child_stack_size bytes, for a child that shares memory
   bool timed = true;  // worst latency is measured
 
   // The errnos that a scenario provokes; how many calls ended with one of them, and the last.
@@ -53,6 +60,7 @@ class Context {
  private:
   void count() noexcept;
   std::uint64_t last_time_ = 0;
+  long level_;
 };
 
 // A name that belongs to a context, absolute or relative to the working directory.

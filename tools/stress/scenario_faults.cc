@@ -4,7 +4,6 @@
 // each reply arrives in each wrong way: the call gives the errno that protocol/call.h documents,
 // leaves no descriptor open, and the next one works.
 #include <errno.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 
 #include "tools/stress/call_fault.h"
 #include "tools/stress/descriptors.h"
+#include "tools/stress/interceptor.h"
 #include "tools/stress/operation.h"
 #include "tools/stress/scenario.h"
 #include "tools/stress/stepper.h"
@@ -76,7 +76,7 @@ class Injector {
 
   void try_operation(const Operation &operation) {
     Recorder recorder;
-    step_with(operation, record, &recorder);
+    visit_system_calls(operation, record, &recorder);
     const auto &made = recorder.system_calls;
     for (std::size_t at = 0; at < made.size(); ++at) {
       if (!starts_call(made[at])) continue;
@@ -96,10 +96,11 @@ class Injector {
 
  private:
   // With the same random choices each time, so that the same system calls are made.
-  void step_with(const Operation &operation, Visitor visitor, void *data) {
+  void visit_system_calls(const Operation &operation, Visitor visitor, void *data) {
     context_.random = Random(board_.settings.seed);
     Job job{context_, operation};
-    step_through(run_job, &job, visitor, data);
+    // Stepping gets to the same places, only slower.
+    if (!intercept(run_job, &job, visitor, data)) step_through(run_job, &job, visitor, data);
   }
 
   void try_fault(const Operation &operation, const Fault &fault, std::size_t index) {
@@ -110,7 +111,7 @@ class Injector {
     context_.tolerated_count = 0;
     const std::uint32_t failures = board_.failure_count.load();
     Injection injection{&fault, index, 0, false};
-    step_with(operation, inject, &injection);
+    visit_system_calls(operation, inject, &injection);
     ++count_;
     if (board_.failure_count.load() != failures) board_.fail("so with " + what);
     if (!injection.done) {

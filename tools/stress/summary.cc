@@ -44,8 +44,12 @@ void print_table(std::ostream &out, const Report &report) {
         << std::setw(12) << std::setprecision(2) << outcome.worst_milliseconds << "  "
         << outcome.worst_operation << '\n';
   }
-  out << "\nsignals that came in the middle of a call, by where in it\n";
-  for (const WindowHits &window : total_windows(report)) {
+  const std::vector<WindowHits> windows = total_windows(report);
+  const bool any = std::any_of(windows.begin(), windows.end(),
+                               [](const WindowHits &window) { return window.hits != 0; });
+  if (any) out << "\nsignals that came in the middle of a call, by where in it\n";
+  for (const WindowHits &window : windows) {
+    if (!any) break;
     out << "  " << std::left << std::setw(28) << window.name << std::right << std::setw(12)
         << window.hits << '\n';
   }
