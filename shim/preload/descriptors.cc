@@ -5,32 +5,23 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/preload/directory_descriptor.h"
 #include "shim/preload/wrap.h"
 
 namespace plash::preload {
 namespace {
 
-// Whether fd is a directory's. Cheap for everything but sockets.
-bool is_directory(int fd) noexcept {
-  struct stat status;
-  if (system_call(SYS_fstat, fd, as_argument(&status)) != 0 || !S_ISSOCK(status.st_mode)) {
-    return false;
-  }
-  return call(SYS_fstat, fd, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 // A directory's socket reads as the end of a file: nothing else costs more than the kernel's call.
 ssize_t read_result(int fd, long result) noexcept {
-  if (result == 0 && is_directory(fd)) result = -EISDIR;
+  if (result == 0 && is_directory_descriptor(fd)) result = -EISDIR;
   return to_result<ssize_t>(result);
 }
 
 // Sockets have no position.
 ssize_t pread_result(int fd, long result) noexcept {
-  if (result == -ESPIPE && is_directory(fd)) result = -EISDIR;
+  if (result == -ESPIPE && is_directory_descriptor(fd)) result = -EISDIR;
   return to_result<ssize_t>(result);
 }
 

@@ -66,17 +66,37 @@ PLASH_EXPORT(int, fstatvfs, int fd, struct statvfs *status) {
 }
 PLASH_ALIAS(fstatvfs64, fstatvfs);
 
-// Only the longest name depends on the file in a way that programs ask for; libc knows the rest,
-// for the root as for any file.
+namespace {
+
+// Of what pathconf(3) tells, libc looks at the file for these.
+bool depends_on_file(int name) noexcept {
+  switch (name) {
+    case _PC_LINK_MAX:
+    case _PC_NAME_MAX:
+    case _PC_CHOWN_RESTRICTED:
+    case _PC_ASYNC_IO:
+    case _PC_FILESIZEBITS:
+    case _PC_2_SYMLINKS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+// Where there is a server, the file must exist and says how long its names may be; what libc says
+// of the root holds for the rest.
 PLASH_EXPORT(long, pathconf, const char *path, int name) {
   auto *real = next<long(const char *, int)>("pathconf");
   if (real == nullptr) return fail(ENOSYS);
   if (!is_set_up) set_up();
   if (passes_through) return real(path, name);
   if (path[0] == '\0') return fail(ENOENT);
-  if (name == _PC_NAME_MAX) {
+  if (depends_on_file(name)) {
     struct statfs status;
-    return wrapped_statfs(path, &status) == 0 ? static_cast<long>(status.f_namelen) : -1;
+    if (wrapped_statfs(path, &status) != 0) return -1;
+    if (name == _PC_NAME_MAX) return static_cast<long>(status.f_namelen);
   }
   return real("/", name);
 }

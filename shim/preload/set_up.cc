@@ -45,7 +45,8 @@ void set_up_from(char **environment) noexcept {
   plash_setup(environment, secure);
   passes_through = secure || find_variable(environment, "PLASH_CAPS") == nullptr;
   if (!passes_through) {
-    // The strings that the kernel put on the stack stay there, whatever the program does to its environment.
+    // The strings that the kernel put on the stack stay there, whatever the program does to its
+    // environment.
     const char *value = find_variable(environment, "LD_PRELOAD");
     if (value != nullptr) engine::set_preload(value - sizeof "LD_PRELOAD");
     fake_ids.uid = find_id(environment, "PLASH_FAKE_UID");

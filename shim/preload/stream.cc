@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// fopen(3), freopen(3) and setmntent(3): libc's streams over descriptors that the engine opened.
+// fopen(3), fdopen(3), freopen(3) and setmntent(3): libc's streams over descriptors that the engine
+// opened.
 #include "shim/preload/stream.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/preload/directory_descriptor.h"
 #include "shim/preload/stream_mode.h"
 #include "shim/preload/wrap.h"
 
 // Parts of libc's streams that it exports, though no header has them (glibc 2.2.5 on).
 extern "C" {
+FILE *_IO_fdopen(int fd, const char *mode);  // libc's own fdopen(3)
 int _IO_file_close_it(FILE *stream);
 FILE *_IO_file_attach(FILE *stream, int fd);
 void _IO_link_in(FILE *stream);
@@ -59,13 +61,13 @@ FILE *new_directory_stream(int fd, const char *mode) noexcept {
 }
 
 FILE *new_stream(int fd, const char *mode) noexcept {
-  if (!passes_through) {
-    struct stat status;
-    if (system_call(SYS_fstat, fd, as_argument(&status)) == 0 && S_ISSOCK(status.st_mode)) {
-      return new_directory_stream(fd, mode);
-    }
+  if (!is_set_up) set_up();
+  if (!passes_through && is_directory_descriptor(fd)) {
+    // The kernel opens directories for reading only.
+    if ((stream_open_flags(mode) & O_ACCMODE) != O_RDONLY) return fail_null<FILE>(EINVAL);
+    return new_directory_stream(fd, mode);
   }
-  return fdopen(fd, mode);
+  return _IO_fdopen(fd, mode);
 }
 
 }  // namespace
@@ -93,6 +95,8 @@ FILE *open_stream(const char *path, const char *mode) {
 PLASH_EXPORT(FILE *, fopen, const char *path, const char *mode) { return open_stream(path, mode); }
 PLASH_ALIAS(fopen64, fopen);
 PLASH_ALIAS(_IO_fopen, fopen);
+
+PLASH_EXPORT(FILE *, fdopen, int fd, const char *mode) { return new_stream(fd, mode); }
 
 PLASH_EXPORT(FILE *, setmntent, const char *path, const char *mode) {
   FILE *stream = open_stream(path, mode);
@@ -124,12 +128,23 @@ FILE *attach(FILE *stream, int fd, int flags) noexcept {
   return stream;
 }
 
-// What freopen() opens: path or, where that is null, the stream's own file once more.
-long open_again(const char *path, const char *mode, int fd) {
-  if (path != nullptr) return open_for_stream(path, mode);
-  char name[32];
-  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-  return open_for_stream(name, mode);
+// The stream's own file once more. Where there is a server, that is another descriptor of what is
+// open, if that allows as much: nobody has the file's name.
+long open_same(const char *mode, int fd) {
+  if (passes_through) {
+    char name[32];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    return open_for_stream(name, mode);
+  }
+  const long old_flags = call(SYS_fcntl, fd, F_GETFL);
+  if (old_flags < 0) return old_flags;
+  const int flags = stream_open_flags(mode);
+  const long old_access = old_flags & O_ACCMODE;
+  if (old_access != O_RDWR && old_access != (flags & O_ACCMODE)) return -EACCES;
+  if ((flags & O_TRUNC) != 0 && ftruncate(fd, 0) != 0) return -errno;
+  call(SYS_fcntl, fd, F_SETFL, (old_flags & ~O_APPEND) | (flags & O_APPEND));
+  call(SYS_lseek, fd, 0, SEEK_SET);
+  return call(SYS_fcntl, fd, (flags & O_CLOEXEC) != 0 ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
 }
 
 // Closes the old file and opens the new one under the same number, which is not free in between.
@@ -147,7 +162,9 @@ FILE *open_over(const char *path, const char *mode, FILE *stream) {
   functions(stream) = _IO_file_jumps;  // a wide stream, or a mapped one, becomes a plain one
   stream->_mode = 0;                   // neither bytes nor wide characters yet
   const int flags = stream_open_flags(mode);
-  const long fd = flags < 0 ? -EINVAL : open_again(path, mode, old_fd);
+  const long fd = flags < 0         ? -EINVAL
+                  : path != nullptr ? open_for_stream(path, mode)
+                                    : open_same(mode, old_fd);
   if (fd < 0) {
     if (old_fd >= 0) call(SYS_close, old_fd);
     return fail_null<FILE>(static_cast<int>(-fd));

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 #include <utmp.h>
@@ -45,25 +46,46 @@ PLASH_EXPORT(int, openpty, int *master, int *slave, char *name, const struct ter
   return 0;
 }
 
-// The name that the kernel shows for the descriptor, if it is that terminal's in the namespace.
+namespace {
+
+bool is_named(const char *name, dev_t device) noexcept {
+  struct stat status;
+  return call(SYS_stat, name, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == device;
+}
+
+// The name of a terminal, which the kernel's numbers tell (Documentation/admin-guide/devices.txt),
+// or where they do not its link in /proc; empty where it has no name in the namespace.
+void find_name(int fd, dev_t device, char (&name)[PATH_MAX]) noexcept {
+  const unsigned number = minor(device);
+  name[0] = '\0';
+  if (major(device) >= 136 && major(device) <= 143) {
+    snprintf(name, sizeof name, "/dev/pts/%u", (major(device) - 136) * 256 + number);
+  } else if (major(device) == 4) {
+    snprintf(name, sizeof name, number < 64 ? "/dev/tty%u" : "/dev/ttyS%u",
+             number < 64 ? number : number - 64);
+  }
+  if (name[0] != '\0' && is_named(name, device)) return;
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const long length = call(SYS_readlink, link, name, sizeof name - 1);
+  name[length > 0 ? length : 0] = '\0';
+  if (!is_named(name, device)) name[0] = '\0';
+}
+
+}  // namespace
+
 PLASH_EXPORT(int, ttyname_r, int fd, char *buffer, size_t size) {
   const auto fail_with = [](int error) { return errno = error; };
   if (buffer == nullptr) return fail_with(EINVAL);
   struct termios settings;
   if (ioctl(fd, TCGETS, &settings) != 0) return errno;
-  char link[32];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  struct stat status;
+  const long result = call(SYS_fstat, fd, &status);
+  if (result < 0) return fail_with(static_cast<int>(-result));
   char name[PATH_MAX];
-  const long length = call(SYS_readlink, link, name, sizeof name - 1);
-  if (length < 0) return fail_with(static_cast<int>(-length));
-  name[length] = '\0';
-  struct stat named;
-  struct stat opened;
-  if (call(SYS_fstat, fd, &opened) != 0 || call(SYS_stat, name, &named) != 0 ||
-      !S_ISCHR(named.st_mode) || named.st_rdev != opened.st_rdev) {
-    return fail_with(ENODEV);
-  }
-  if (static_cast<size_t>(length) >= size) return fail_with(ERANGE);
+  find_name(fd, status.st_rdev, name);
+  if (name[0] == '\0') return fail_with(ENODEV);
+  if (strlen(name) >= size) return fail_with(ERANGE);
   strcpy(buffer, name);
   return 0;
 }

@@ -72,7 +72,6 @@ TEST_CASE("realpath gives libc's results") {
                                   std::string(""),
                                   std::string("."),
                                   std::string(".."),
-                                  std::string("/proc/self/cwd"),
                                   std::string(4096, 'x'),
                                   "/" + std::string(300, 'x'),
                                   root / "absolute///b//up",

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Stock programs print the same, and end the same, with the shim and without it. No server: the shim passes calls on.
+"""Stock programs print the same, and end the same, natively and with the shim.
 
-    stock_programs_test.py SHIM
+    stock_programs_test.py shim SHIM            under LD_PRELOAD, without a server: the shim passes calls on
+    stock_programs_test.py sandbox POLA_RUN     in a sandbox that holds their directory and the default endowment
 """
 
 import os
@@ -45,7 +46,7 @@ fd = os.open('folder', os.O_RDONLY); os.fchdir(fd); print(os.listdir('.'), os.st
 
 
 def make_tree(path):
-    os.mkdir(path + '/folder')
+    os.makedirs(path + '/folder')
     for name, text in (('one', 'a line\n'), ('two', 'c\nb line\na\n'), ('folder/three', 'third line\n')):
         with open(f'{path}/{name}', 'w') as file:
             file.write(text)
@@ -54,33 +55,48 @@ def make_tree(path):
     os.utime(path + '/folder', (10**9, 10**9))
 
 
-def run(command, environment):
-    path = tempfile.mkdtemp(prefix='plash-preload-')
+def run(command, environment, wrap=lambda path, command: command):
+    above = tempfile.mkdtemp(prefix='plash-preload-')
+    path = above + '/tree'
     try:
         make_tree(path)
-        done = subprocess.run(command, cwd=path, env=environment, capture_output=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(wrap(path, command), cwd=path, env=environment, capture_output=True, stdin=subprocess.DEVNULL)
         # Directory listings are in the directory's own order: compare without it.
         lines = sorted((done.stdout + done.stderr).replace(path.encode(), b'TREE').splitlines())
         return done.returncode, lines
     finally:
-        shutil.rmtree(path)
+        shutil.rmtree(above)
 
 
-def main(shim):
-    plain = {name: value for name, value in os.environ.items() if name not in ('LD_PRELOAD', 'PLASH_CAPS')}
-    plain['LC_ALL'] = 'C'
-    shimmed = dict(plain, LD_PRELOAD=os.path.abspath(shim))
+def with_shim(shim, plain):
+    environment = dict(plain, LD_PRELOAD=os.path.abspath(shim))
     # The comparison is worth nothing where the shim is not loaded.
-    maps = subprocess.run(['cat', '/proc/self/maps'], env=shimmed, capture_output=True, text=True).stdout
+    maps = subprocess.run(['cat', '/proc/self/maps'], env=environment, capture_output=True, text=True).stdout
     if 'libplash-preload.so' not in maps:
         sys.exit('the shim is not loaded')
+    return lambda command: run(command, environment)
+
+
+def in_sandbox(pola_run, plain):
+    def wrap(path, command):
+        return [os.path.abspath(pola_run), '-B', '-fws', os.path.dirname(path), '--cwd', path, '-f', '/etc/passwd', '-f', '/etc/group', '-e'] + command
+    # Nor where the sandbox lets the program see what it was not granted.
+    if run(['cat', '/etc/hostname'], plain, wrap)[0] == 0:
+        sys.exit('a file that was not granted can be read')
+    return lambda command: run(command, plain, wrap)
+
+
+def main(kind, what):
+    plain = {name: value for name, value in os.environ.items() if name not in ('LD_PRELOAD', 'PLASH_CAPS')}
+    plain['LC_ALL'] = 'C'
+    run_otherwise = {'shim': with_shim, 'sandbox': in_sandbox}[kind](what, plain)
     failures = 0
     for command in COMMANDS:
-        expected, found = run(command, plain), run(command, shimmed)
+        expected, found = run(command, plain), run_otherwise(command)
         if expected != found:
             failures += 1
-            print(f'{command}\n  without: {expected}\n  with:    {found}')
-    print(f'{len(COMMANDS)} commands, {failures} with other results than without the shim')
+            print(f'{command}\n  natively: {expected}\n  with {kind}: {found}')
+    print(f'{len(COMMANDS)} commands, {failures} with other results than natively')
     sys.exit(1 if failures else 0)
 
 
