@@ -10,8 +10,11 @@
 #include "ldso-hooks/loader/descriptor_room.h"
 #include "ldso-hooks/loader/directory_reads.h"
 #include "ldso-hooks/loader/exec.h"
+#include "ldso-hooks/loader/own_executable.h"
 #include "ldso-hooks/loader/own_filter.h"
+#include "ldso-hooks/loader/path_argument.h"
 #include "ldso-hooks/loader/signal_calls.h"
+#include "ldso-hooks/loader/socket_calls.h"
 #include "ldso-hooks/loader/user_memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/engine.h"
@@ -28,6 +31,15 @@ bool kernel_serves(const Trap &trap) noexcept {
     case __NR_fsync:
     case __NR_fdatasync:
       return !is_directory(static_cast<int>(trap.argument(0)));
+    case __NR_connect:
+    case __NR_bind:
+    case __NR_sendto:
+    case __NR_sendmsg:
+    case __NR_recvfrom:
+    case __NR_recvmsg:
+    case __NR_accept:
+    case __NR_accept4:
+      return kernel_serves_socket_call(trap);
     default:
       return false;
   }
@@ -48,9 +60,15 @@ unsigned long open_flags(const Trap &trap) noexcept {
   }
 }
 
-long engine(const Trap &trap) noexcept {
-  return plash_syscall(trap.number(), trap.argument(0), trap.argument(1), trap.argument(2), trap.argument(3),
-                       trap.argument(4), trap.argument(5));
+long call_engine(const Trap &trap) noexcept {
+  long arguments[6];
+  for (int i = 0; i < 6; ++i) arguments[i] = trap.argument(i);
+  const int index = path_argument(trap.number());
+  constexpr unsigned long longest = sizeof "/proc/thread-self/exe";
+  if (index >= 0 && string_readable(trap.pointer<char>(index), longest)) {
+    arguments[index] = as_argument(resolve_own_executable(trap.pointer<char>(index)));
+  }
+  return plash_syscall(trap.number(), arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
 
 bool makes_descriptor(long number) noexcept {
@@ -59,12 +77,12 @@ bool makes_descriptor(long number) noexcept {
 
 void emulate(Trap &trap) noexcept {
   if (kernel_serves(trap)) return trap.call_natively();
-  long result = engine(trap);
+  long result = call_engine(trap);
   if (result == -EMFILE || (result == -EBADF && (trap.number() == __NR_chdir || trap.number() == __NR_fchdir))) {
     // Serving the call takes descriptors for a moment, and chdir(2) a high number, that the program's limit does not allow.
     DescriptorRoom room;
     if (room.lifted()) {
-      result = engine(trap);
+      result = call_engine(trap);
       if (result >= 0 && makes_descriptor(trap.number()) && static_cast<rlim_t>(result) >= room.limit()) {
         system_call(__NR_close, result);
         result = -EMFILE;

@@ -5,17 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "ldso-hooks/loader/descriptor_room.h"
 #include "ldso-hooks/loader/elf_image.h"
 #include "ldso-hooks/loader/exec_message.h"
-#include "ldso-hooks/loader/interpreters.h"
 #include "ldso-hooks/loader/message.h"
+#include "ldso-hooks/loader/own_executable.h"
 #include "ldso-hooks/loader/service_descriptors.h"
-#include "ldso-hooks/loader/user_memory.h"
-#include "protocol/call.h"
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
+#include "shim/engine/location.h"
 
 namespace plash::loader {
 namespace {
@@ -93,14 +93,13 @@ struct Resolved {
   Bytes interpreter;
 };
 
-long resolve(int directory, const char *path, int flags, Buffer room, Resolved &resolved) noexcept {
+long resolve(const engine::Location &location, int flags, Buffer room, Resolved &resolved) noexcept {
   methods::Exec::Request request;
-  request.path = {path, strlen(path)};
-  request.flags = static_cast<unsigned>(flags);
+  request.flags = static_cast<unsigned>(flags & AT_SYMLINK_NOFOLLOW);
+  engine::set_location(request, location);
   request.size = room.size;
-  if (path[0] != '/') request.base = directory == AT_FDCWD ? cwd_descriptor : directory;
   methods::Exec::Reply reply;
-  const long result = invoke<methods::Exec>(fs_op_descriptor, request, reply, room);
+  const long result = engine::ask<methods::Exec>(request, reply, room);
   if (result != 0) return result;
   resolved = {reply.file, reply.prefix_count, reply.prefix, reply.interpreter};
   return 0;
@@ -125,6 +124,20 @@ bool build_arguments(const Resolved &resolved, char *name, char **arguments, Roo
   return true;
 }
 
+// Whether the kernel, looking for the interpreter at path, finds this loader: in the sandbox's own root, where the launcher has
+// put it, it does.
+bool kernel_finds_loader(const Bytes &path) noexcept {
+  char name[64];
+  if (path.size == 0 || path.size >= sizeof name) return false;
+  memcpy(name, path.data, path.size);
+  name[path.size] = '\0';
+  struct stat found;
+  struct stat loader;
+  return system_call(__NR_stat, as_argument(name), as_argument(&found)) == 0 &&
+         system_call(__NR_fstat, loader_descriptor, as_argument(&loader)) == 0 && found.st_ino == loader.st_ino &&
+         found.st_dev == loader.st_dev;
+}
+
 // Whether the loader could start the file; the kernel gets to see only the loader then.
 long check_program(int file) noexcept {
   Elf64_Ehdr header;
@@ -144,10 +157,8 @@ long enter(const Resolved &resolved, const Name &name, char **arguments, char **
   long result = leave_exec_message(name.prefix(), name.path());
   if (result < 0) return result;
   int file = resolved.file;
-  if (!kernel_finds_loader(resolved.interpreter.data, resolved.interpreter.size)) {
-    result = system_call(__NR_dup2, file, program_descriptor);
-    file = loader_descriptor;
-  }
+  result = system_call(__NR_dup2, file, program_descriptor);
+  if (!kernel_finds_loader(resolved.interpreter)) file = loader_descriptor;
   room.restore();
   if (result >= 0) {
     set_signal_mask(mask & ~sigsys_bit);
@@ -163,20 +174,24 @@ long enter(const Resolved &resolved, const Name &name, char **arguments, char **
 
 long execute(int directory, const char *path, char **arguments, char **environment, int flags, SignalSet mask) noexcept {
   if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) return -EINVAL;
-  if (!string_readable(path, max_exec_path)) return -EFAULT;
-  if (path[0] == '\0' && (flags & AT_EMPTY_PATH) == 0) return -ENOENT;
-  if (path[0] != '/' && directory < 0 && directory != AT_FDCWD) return -EBADF;
+  engine::Location location;
+  const auto last = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? engine::Last::keep : engine::Last::follow;
+  Bytes given;
+  long result = path != nullptr ? engine::take_string(path, given) : 0;
+  if (result != 0) return result;
+  result = engine::locate(directory, path != nullptr ? resolve_own_executable(path) : path, static_cast<unsigned>(flags), last, location);
+  if (result != 0) return result;
 
   Room<char, small_reply> reply;
   Resolved resolved;
-  long result = resolve(directory, path, flags, {reply.data(), small_reply}, resolved);
+  result = resolve(location, flags, {reply.data(), small_reply}, resolved);
   if (result == -E2BIG) {
     if (!reply.grow(large_reply)) return -ENOMEM;
-    result = resolve(directory, path, flags, {reply.data(), large_reply}, resolved);
+    result = resolve(location, flags, {reply.data(), large_reply}, resolved);
   }
   if (result != 0) return result;
 
-  const Name name(directory, path);
+  const Name name(directory, path != nullptr ? path : "");
   Room<char, 64> name_room;
   Room<char *, small_vector> vector;
   result = check_program(resolved.file);

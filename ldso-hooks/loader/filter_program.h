@@ -14,8 +14,8 @@ namespace plash::loader {
 
 class FilterProgram {
  public:
-  static constexpr unsigned max_instructions = 1536;
-  static constexpr unsigned max_labels = 128;
+  static constexpr unsigned max_instructions = 3072;
+  static constexpr unsigned max_labels = 512;
 
   // Offsets of what can be loaded: the lower and upper half of an argument, the number, the architecture.
   static constexpr unsigned number = 0;

@@ -9,10 +9,13 @@ namespace plash::loader {
 
 constexpr int first_service_descriptor = 1016;
 
-// Only between an emulated exec and the new image's start: what the new image is to know (exec_message.h), and the program
-// that the loader has to map itself.
+// Only between an emulated exec and the new image's start: what the new image is to know (exec_message.h), and its program.
 constexpr int message_descriptor = 1018;
 constexpr int program_descriptor = 1019;
+
+// The program's own file, for /proc/self/exe.
+constexpr int exe_descriptor = 1017;
+constexpr char exe_descriptor_name[] = "/proc/self/fd/1017";
 
 // Always there, from the launcher.
 constexpr int fs_op_descriptor = 1020;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 
+#include "ldso-hooks/loader/descriptor_room.h"
 #include "ldso-hooks/loader/elf_image.h"
 #include "ldso-hooks/loader/engine_hooks.h"
 #include "ldso-hooks/loader/exec.h"
@@ -46,6 +47,7 @@ ExecMessage message;  // the path in it stays: AT_EXECFN points to it
 char interpreter_path[max_exec_path];
 
 [[noreturn]] void jump(unsigned long entry, unsigned long *stack) noexcept {
+  check_pointers();
   // The psABI: rdx holds a function for atexit(3), or 0; everything else is unspecified.
   __asm__ volatile("mov %0, %%rsp\n\txor %%edx, %%edx\n\txor %%ebp, %%ebp\n\tjmp *%1" : : "D"(stack), "S"(entry) : "memory");
   __builtin_unreachable();
@@ -59,7 +61,7 @@ void name_thread(const char *path) noexcept {
   system_call(__NR_prctl, PR_SET_NAME, as_argument(name), 0, 0, 0);
 }
 
-// Maps the file behind descriptor and closes it.
+// Maps the file behind descriptor.
 ElfImage load(int descriptor, const char *path, Placement placement, ElfFile &file) noexcept {
   ElfImage image;
   long result = read_elf_file(descriptor, file);
@@ -100,13 +102,12 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
 
 [[noreturn]] void run_mapped_here(ProcessStack &stack) noexcept {
   ElfFile file;
-  long result = read_elf_file(program_descriptor, file);
+  long result = read_elf_file(exe_descriptor, file);
   if (result == -EBADF) die("executed without a program to run");
   const long size = result == 0 ? read_interpreter_path(file, interpreter_path, sizeof interpreter_path) : result;
   if (size < 0) die("cannot load the program", message.path, size);
   const ElfImage image =
-      load(program_descriptor, message.path, size != 0 ? Placement::program : Placement::anywhere, file);
-  system_call(__NR_close, program_descriptor);
+      load(exe_descriptor, message.path, size != 0 ? Placement::program : Placement::anywhere, file);
   stack.set_auxiliary(AT_PHDR, image.headers);
   stack.set_auxiliary(AT_PHNUM, file.header.e_phnum);
   stack.set_auxiliary(AT_ENTRY, image.entry);
@@ -118,6 +119,13 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
   }
   note_memory_map(stack, &image);
   jump(entry, stack.start());
+}
+
+// The limit of descriptors is the program's, and may lie below.
+void keep_program_open() noexcept {
+  DescriptorRoom room;
+  system_call(__NR_dup2, program_descriptor, exe_descriptor);
+  system_call(__NR_close, program_descriptor);
 }
 
 // The launcher's call: becomes the sandbox's first program.
@@ -149,6 +157,7 @@ extern "C" [[noreturn]] void plash_run(unsigned long *start) {
     name_thread(message.path);
     if (message.sigsys_ignored != 0) ignore_sigsys();
   }
+  keep_program_open();
   if (stack.auxiliary(AT_ENTRY) == reinterpret_cast<unsigned long>(plash_start)) run_mapped_here(stack);
   run_mapped_by_kernel(stack);
 }

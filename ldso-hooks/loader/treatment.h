@@ -3,8 +3,9 @@
 // shim/engine/syscalls.def by number.
 #pragma once
 
-#include "shim/engine/syscall_numbers.h"
 #include <errno.h>
+
+#include "shim/engine/syscall_numbers.h"
 
 namespace plash::loader {
 
@@ -26,7 +27,6 @@ struct Rows {
 #define DENIED(error) Row{Treatment::denied, error}
 #define PLASH_SYSCALL(name, treatment) row[__NR_##name] = treatment;
 #include "shim/engine/syscalls.def"
-
 #undef EMULATED
 #undef LOCAL
 #undef PASSED
