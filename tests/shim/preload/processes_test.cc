@@ -2,6 +2,7 @@
 //
 // exec*(3), system(3), popen(3), fork(2), vfork(2).
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -126,6 +127,31 @@ TEST_CASE("exec in a vfork child, and a child's directory is its own") {
   CHECK(status == 0);
   char after[4096];
   CHECK(getcwd(after, sizeof after) == std::string(before));
+}
+
+TEST_CASE("children of clone make calls of their own, sharing memory and descriptors or not") {
+  for (const int flags : {0, CLONE_VM | CLONE_VFORK, CLONE_VM | CLONE_FILES}) {
+    INFO(flags);
+    static char stack[64 * 1024];
+    struct Task {
+      int fd;
+    } task = {-1};
+    const auto run = [](void *argument) {
+      auto *task = static_cast<Task *>(argument);
+      task->fd = open("/etc/passwd", O_RDONLY);
+      return access("/nowhere", F_OK) == -1 && task->fd >= 0 ? 17 : 1;
+    };
+    const pid_t child = clone(run, stack + sizeof stack, flags | SIGCHLD, &task);
+    REQUIRE(child > 0);
+    int status;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WEXITSTATUS(status) == 17);
+    // A shared descriptor is the parent's, too.
+    if ((flags & CLONE_FILES) != 0) CHECK(close(task.fd) == 0);
+    if ((flags & CLONE_FILES) == 0 && (flags & CLONE_VM) != 0) {
+      CHECK(outcome([&] { return close(task.fd); }) == Outcome{-1, EBADF});
+    }
+  }
 }
 
 TEST_CASE("system gives the shell's status and restores signals") {
