@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <sys/stat.h>
+#include <sys/socket.h>
 
+#include "protocol/packet.h"
 #include "shim/preload/wrap.h"
 
 namespace plash::preload {
 
-// Whether fd, to the kernel a socket, is a directory. Without cost for anything but sockets, and
-// with little for those: nothing is sent. Async-signal-safe.
+// Whether fd, to the kernel a socket, is a directory: by the tag that the server has put on it.
+// Nothing is sent and no descriptor is needed, so it cannot fail. Async-signal-safe.
 inline bool is_directory_descriptor(int fd) noexcept {
-  struct stat status;
-  if (system_call(SYS_fstat, fd, as_argument(&status)) != 0 || !S_ISSOCK(status.st_mode)) {
-    return false;
-  }
-  return call(SYS_fstat, fd, &status) == 0 && S_ISDIR(status.st_mode);
+  int tag = 0;
+  socklen_t size = sizeof tag;
+  return !passes_through && system_call(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVLOWAT,
+                                        as_argument(&tag), as_argument(&size)) == 0 &&
+         tag == directory_object_tag;
 }
 
 }  // namespace plash::preload

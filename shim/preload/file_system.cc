@@ -68,37 +68,73 @@ PLASH_ALIAS(fstatvfs64, fstatvfs);
 
 namespace {
 
-// Of what pathconf(3) tells, libc looks at the file for these.
-bool depends_on_file(int name) noexcept {
-  switch (name) {
-    case _PC_LINK_MAX:
-    case _PC_NAME_MAX:
-    case _PC_CHOWN_RESTRICTED:
-    case _PC_ASYNC_IO:
-    case _PC_FILESIZEBITS:
-    case _PC_2_SYMLINKS:
-      return true;
+// What pathconf(3) tells of a file, from the type of its file system (linux/magic.h), as glibc
+// does: 127 links and 32 bits where it knows nothing better.
+long link_max(long type) noexcept {
+  switch (type) {
+    case 0xef53:  // ext4
+      return 65000;
+    case 0x58465342:  // XFS
+      return 2147483647;
+    case 0xf2f52010:  // F2FS
+      return 32000;
     default:
-      return false;
+      return 127;
   }
+}
+
+long file_size_bits(long type) noexcept {
+  switch (type) {
+    case 0xef53:
+    case 0x58465342:
+      return 64;
+    case 0x9123683e:  // Btrfs
+      return 255;
+    case 0xf2f52010:
+      return 256;
+    default:
+      return 32;
+  }
+}
+
+// libc's own answer, without what it does to errno where it succeeds.
+long ask_libc(const char *path, int name) noexcept {
+  auto *real = next<long(const char *, int)>("pathconf");
+  if (real == nullptr) return fail(ENOSYS);
+  const int saved = errno;
+  const long result = real(path, name);
+  if (result != -1) errno = saved;
+  return result;
 }
 
 }  // namespace
 
-// Where there is a server, the file must exist and says how long its names may be; what libc says
-// of the root holds for the rest.
+// Where there is a server, it says what the file is; what libc says of the root holds for the rest.
 PLASH_EXPORT(long, pathconf, const char *path, int name) {
-  auto *real = next<long(const char *, int)>("pathconf");
-  if (real == nullptr) return fail(ENOSYS);
   if (!is_set_up) set_up();
-  if (passes_through) return real(path, name);
+  if (passes_through) return ask_libc(path, name);
   if (path[0] == '\0') return fail(ENOENT);
-  if (depends_on_file(name)) {
-    struct statfs status;
-    if (wrapped_statfs(path, &status) != 0) return -1;
-    if (name == _PC_NAME_MAX) return static_cast<long>(status.f_namelen);
+  struct stat status;
+  struct statfs file_system;
+  switch (name) {
+    case _PC_ASYNC_IO: {
+      const long result = call(SYS_stat, path, &status);
+      if (result < 0) return fail(static_cast<int>(-result));
+      return S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ? 1 : -1;
+    }
+    case _PC_LINK_MAX:
+      return wrapped_statfs(path, &file_system) == 0 ? link_max(file_system.f_type) : -1;
+    case _PC_NAME_MAX:
+      return wrapped_statfs(path, &file_system) == 0 ? static_cast<long>(file_system.f_namelen)
+                                                     : -1;
+    case _PC_FILESIZEBITS:
+      return wrapped_statfs(path, &file_system) == 0 ? file_size_bits(file_system.f_type) : -1;
+    case _PC_CHOWN_RESTRICTED:
+    case _PC_2_SYMLINKS:
+      return wrapped_statfs(path, &file_system) == 0 ? 1 : -1;
+    default:
+      return ask_libc("/", name);
   }
-  return real("/", name);
 }
 
 PLASH_EXPORT(key_t, ftok, const char *path, int project) {

@@ -51,13 +51,16 @@ struct Tree {
   std::vector<std::string> paths;
 };
 
-// For each path both outcomes must be the same.
+// For each path both outcomes must be the same; libc may touch errno where it succeeds, the shim
+// does not.
 template <class Shim, class Own>
 void compare(const Tree &tree, Shim shim, Own own) {
   for (const auto &path : tree.paths) {
     INFO(path);
-    CHECK(outcome([&] { return shim(path.c_str()); }) ==
-          outcome([&] { return own(path.c_str()); }));
+    const Outcome ours = outcome([&] { return shim(path.c_str()); });
+    Outcome expected = outcome([&] { return own(path.c_str()); });
+    if (expected.result != -1) expected.error = plash::test::untouched;
+    CHECK(ours == expected);
   }
 }
 
@@ -183,7 +186,8 @@ TEST_CASE("access, readlink and statfs give libc's results") {
   CHECK(status.f_fsid == own.f_fsid);
   CHECK(status.f_frsize == own.f_frsize);
   CHECK(status.f_namemax == own.f_namemax);
-  for (const int name : {_PC_NAME_MAX, _PC_PATH_MAX, _PC_LINK_MAX}) {
+  for (const int name :
+       {_PC_NAME_MAX, _PC_PATH_MAX, _PC_LINK_MAX, _PC_FILESIZEBITS, _PC_ASYNC_IO}) {
     compare(
         tree, [&](auto *path) { return pathconf(path, name); },
         [&](auto *path) { return libc<decltype(pathconf)>("pathconf")(path, name); });
@@ -206,6 +210,9 @@ TEST_CASE("names are made, moved and removed with libc's errors") {
                    ? libc<decltype(remove)>("remove")(path)
                    : -1;
       });
+  // Whether "/" is on another file system than the tree, which is the kernel's first question, is
+  // the machine's business.
+  std::erase(tree.paths, "/");
   const std::string to = tree.root / "to";
   const auto there_and_back = [&](auto *move, const char *path) {
     return move(path, to.c_str()) == 0 ? move(to.c_str(), path) : -1;
