@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What pola-run and the first process of the sandbox say to each other, over a SEQPACKET pair of their
-// own that the program never holds.
+// What pola-run and the first process of the sandbox say to each other, over a SEQPACKET pair of
+// their own that the program never holds.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +12,24 @@ namespace plash::pola_run {
 struct ControlMessage {
   enum class Kind : std::uint32_t {
     // To the sandbox's first process.
-    ids_mapped,    // go on
-    deliver,       // send signal number to the program, or to its process group
-    foreground,    // make the program's process group the terminal's, and continue it
-    resume,        // continue the program's process group
+    ids_mapped,  // go on
+    deliver,     // send signal number to the program, or to its process group
+    foreground,  // make the program's process group the terminal's, and continue it
+    resume,      // continue the program's process group
 
     // From it.
-    isolated,      // all walls are up
-    failed,        // they are not: text says why; the sandbox ends
-    exec_failed,   // number: the errno with which the program could not be executed
-    stopped,       // the program was stopped by signal number
-    ended,         // the program ended; number: its wait status
+    isolated,     // all walls are up
+    failed,       // they are not: text says why; the sandbox ends
+    exec_failed,  // number: the errno with which the program could not be executed
+    stopped,      // the program was stopped by signal number
+    ended,        // the program ended; number: its wait status
   };
 
   Kind kind = Kind::ids_mapped;
   int number = 0;
   bool to_group = false;
-  bool queued = false;  // by sigqueue(3), with value
+  bool has_terminal = false;  // of stopped and ended: the sandbox has the terminal
+  bool queued = false;        // by sigqueue(3), with value
   int value = 0;
   char text[512] = {};  // NUL-terminated; cut off where it is longer
 

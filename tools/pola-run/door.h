@@ -24,8 +24,8 @@ class Door {
   // Puts into the program's environment what the door needs there.
   virtual void prepare(Environment &environment) const = 0;
 
-  // The file that starts the program in the kernel's place, a borrowed descriptor; -1 where the kernel
-  // itself does.
+  // The file that starts the program in the kernel's place, a borrowed descriptor; -1 where the
+  // kernel itself does.
   virtual int loader() const { return -1; }
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The loader door needs one file: the loader, where programs name the dynamic loaders that it stands for, and as a descriptor by
-// which static programs are started. Nothing else is in the root, and nothing in the environment.
+// The loader door needs one file: the loader, where programs name the dynamic loaders that it
+// stands for, and as a descriptor by which static programs are started. Nothing else is in the
+// root, and nothing in the environment.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -20,11 +21,13 @@ constexpr const char *interpreters[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-
 // Beside a pola-run in its build directory, or where it is installed.
 std::string find_loader() {
   const std::string own_path = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string built = std::filesystem::path(own_path).parent_path().parent_path() / "ldso-hooks/ld-plash.so";
+  const std::string built =
+      std::filesystem::path(own_path).parent_path().parent_path() / "ldso-hooks/ld-plash.so";
   if (::access(built.c_str(), X_OK) == 0) return built;
   const std::string installed = PLASH_LIBRARY_DIRECTORY "/plash-seqpacket/ld-plash.so";
   if (::access(installed.c_str(), X_OK) == 0) return installed;
-  throw Error(ExitStatus::failure, "--door=loader: cannot execute the loader, neither " + built + " nor " + installed);
+  throw Error(ExitStatus::failure,
+              "--door=loader: cannot execute the loader, neither " + built + " nor " + installed);
 }
 
 class LoaderDoor : public Door {
@@ -35,7 +38,8 @@ class LoaderDoor : public Door {
 
   std::vector<RootEntry> root_entries() const override {
     std::vector<RootEntry> entries;
-    for (const char *interpreter : interpreters) entries.push_back({RootEntry::Kind::bind, interpreter, path_});
+    for (const char *interpreter : interpreters)
+      entries.push_back({RootEntry::Kind::bind, interpreter, path_});
     return entries;
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The preload door leaves it to the kernel, and so to a root that holds more than nothing, to find the
-// dynamic loader and the libraries that it loads: LD_PRELOAD takes effect after that.
+// The preload door leaves it to the kernel, and so to a root that holds more than nothing, to find
+// the dynamic loader and the libraries that it loads: LD_PRELOAD takes effect after that.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,9 +17,10 @@ namespace plash::pola_run {
 namespace {
 
 constexpr char library_in_sandbox[] = "/plash/libplash-preload.so";
-// Where ld.so and Debian's multiarch libraries are; with a merged /usr, those in the root are links.
-constexpr const char *library_directories[] = {"/lib",     "/lib32",     "/lib64",     "/libx32",
-                                               "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32"};
+// Where ld.so and Debian's multiarch libraries are; with a merged /usr, those in the root are
+// links.
+constexpr const char *library_directories[] = {
+    "/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32"};
 
 bool is_readable(const std::string &path) { return ::access(path.c_str(), R_OK) == 0; }
 

@@ -26,9 +26,8 @@ void Environment::set(const std::string &name, const std::string &value) {
 }
 
 void Environment::unset(const std::string &name) {
-  std::erase_if(variables_, [&](const std::string &variable) {
-    return variable.starts_with(name + "=");
-  });
+  std::erase_if(variables_,
+                [&](const std::string &variable) { return variable.starts_with(name + "="); });
 }
 
 std::vector<char *> Environment::pointers() {

@@ -11,8 +11,8 @@
 
 namespace plash::pola_run {
 
-// A host object that is to stand at path in the sandbox. Both are absolute; path has no "." or "..".
-// A symlink at host_path is granted as the link that it is.
+// A host object that is to stand at path in the sandbox. Both are absolute; path has no "." or
+// "..". A symlink at host_path is granted as the link that it is.
 struct PlannedGrant {
   std::string path;
   std::string host_path;
@@ -26,8 +26,8 @@ std::vector<PlannedGrant> plan_grants(const Options &options);
 // Fills the namespace. Throws Error (usage) naming a path that cannot be granted.
 void apply_grants(const std::vector<PlannedGrant> &grants, server::Namespace &name_space);
 
-// path without empty components, "." and "..": a name in the sandbox, where nothing can be a symlink
-// yet. path: absolute.
+// path without empty components, "." and "..": a name in the sandbox, where nothing can be a
+// symlink yet. path: absolute.
 std::string normal_name(const std::string &path);
 
 }  // namespace plash::pola_run

@@ -60,8 +60,8 @@ class Init {
     ::_exit(127);
   }
 
-  // What it held on to would be open for as long as the sandbox lives: objects of the server, and the
-  // writing ends of pipes.
+  // What it held on to would be open for as long as the sandbox lives: objects of the server, and
+  // the writing ends of pipes.
   void close_what_is_the_programs() {
     unsigned first = 0;
     for (const int descriptor : {std::min(control_, terminal_), std::max(control_, terminal_)}) {
@@ -77,6 +77,7 @@ class Init {
     ControlMessage message;
     message.kind = kind;
     message.number = number;
+    message.has_terminal = has_terminal();
     send_control(control_, message);
   }
 
@@ -121,6 +122,13 @@ class Init {
     } else {
       ::kill(message.to_group ? -group() : program_, message.number);
     }
+  }
+
+  // A process group outside of the PID namespace shows as 0.
+  bool has_terminal() const {
+    if (terminal_ < 0) return false;
+    const pid_t foreground = ::tcgetpgrp(terminal_);
+    return ::getpid() == 1 ? foreground > 0 : foreground == group();
   }
 
   // The program may have moved to another.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The sandbox's first process: PID 1 of its PID namespace. Starts the program, passes signals on to it,
-// reaps whatever is orphaned, and reports to pola-run. When it ends, the kernel ends all that is left.
+// The sandbox's first process: PID 1 of its PID namespace. Starts the program, passes signals on to
+// it, reaps whatever is orphaned, and reports to pola-run. When it ends, the kernel ends all that
+// is left.
 #pragma once
 
 #include "tools/pola-run/program.h"

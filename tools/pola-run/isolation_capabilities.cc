@@ -34,8 +34,8 @@ void check_empty() {
 }  // namespace
 
 void drop_capabilities() {
-  // Bounding, inheritable, permitted, effective and ambient sets, and securebits that keep user ID 0
-  // from meaning anything at exec.
+  // Bounding, inheritable, permitted, effective and ambient sets, and securebits that keep user ID
+  // 0 from meaning anything at exec.
   if (cap_set_mode(CAP_MODE_NOPRIV) != 0) fail("cannot drop the capabilities");
   check_empty();
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||

@@ -33,11 +33,14 @@ std::string identity_map(const char *map_file) {
   std::ifstream map(map_file);
   std::ostringstream identity;
   unsigned long inside, outside, count;
-  while (map >> inside >> outside >> count) identity << inside << ' ' << inside << ' ' << count << '\n';
+  while (map >> inside >> outside >> count)
+    identity << inside << ' ' << inside << ' ' << count << '\n';
   return identity.str();
 }
 
-std::string own_id_map(unsigned id) { return std::to_string(id) + ' ' + std::to_string(id) + " 1\n"; }
+std::string own_id_map(unsigned id) {
+  return std::to_string(id) + ' ' + std::to_string(id) + " 1\n";
+}
 
 void write_file(pid_t child, const char *name, const std::string &text) {
   const std::string path = "/proc/" + std::to_string(child) + "/" + name;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Built with the mount API of Linux 5.12: what is to be shown is cloned by path while the host's root
-// is the root, and attached by descriptor, so that no path is looked up in a half-built root.
+// Built with the mount API of Linux 5.12: what is to be shown is cloned by path while the host's
+// root is the root, and attached by descriptor, so that no path is looked up in a half-built root.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -26,16 +26,17 @@ namespace {
 void make_read_only(const UniqueFd &mount, unsigned flags, std::uint64_t further_attributes,
                     const std::string &name) {
   mount_attr attributes = {};
-  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | further_attributes;
-  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH | flags, &attributes,
-                      sizeof attributes) != 0) {
+  attributes.attr_set =
+      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | further_attributes;
+  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH | flags, &attributes, sizeof attributes) !=
+      0) {
     fail("cannot make " + name + " read-only");
   }
 }
 
 UniqueFd clone_read_only(const std::string &source) {
-  UniqueFd tree(::open_tree(AT_FDCWD, source.c_str(),
-                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+  UniqueFd tree(
+      ::open_tree(AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
   if (!tree) fail("cannot show " + source + " in the sandbox");
   make_read_only(tree, AT_RECURSIVE, 0, source);
   return tree;
@@ -101,7 +102,8 @@ void enter_root(const std::vector<RootEntry> &entries) {
   }
   std::vector<std::pair<const RootEntry *, UniqueFd>> trees;
   for (const RootEntry &entry : entries) {
-    if (entry.kind == RootEntry::Kind::bind) trees.emplace_back(&entry, clone_read_only(entry.source));
+    if (entry.kind == RootEntry::Kind::bind)
+      trees.emplace_back(&entry, clone_read_only(entry.source));
   }
   const UniqueFd root = make_tmpfs();
   if (::move_mount(root.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) {

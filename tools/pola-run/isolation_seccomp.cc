@@ -15,8 +15,8 @@
 namespace plash::pola_run {
 namespace {
 
-// Compares the low half of an argument: the kernel takes an int, and ignores what a program may have
-// put into the upper one.
+// Compares the low half of an argument: the kernel takes an int, and ignores what a program may
+// have put into the upper one.
 scmp_arg_cmp low_half_is(unsigned argument, std::uint32_t value) {
   return {argument, SCMP_CMP_MASKED_EQ, 0xffffffff, value};
 }
@@ -27,8 +27,8 @@ scmp_arg_cmp has_flag(unsigned argument, std::uint32_t flag) {
 
 class Filter {
  public:
-  // System calls of other architectures (int 0x80, x32) kill the process: they have numbers of their
-  // own, which this table is not about.
+  // System calls of other architectures (int 0x80, x32) kill the process: they have numbers of
+  // their own, which this table is not about.
   Filter() : context_(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release) {
     if (!context_) fail("cannot make a system call filter", ENOMEM);
     check(seccomp_attr_set(context_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The system calls that a sandbox is refused. No path can be reached by them that the empty root does
-// not hold; this table is about what remains: what a descriptor allows beyond reading and writing,
-// what is not divided up by namespaces, and parts of the kernel that no program needs here.
+// The system calls that a sandbox is refused. No path can be reached by them that the empty root
+// does not hold; this table is about what remains: what a descriptor allows beyond reading and
+// writing, what is not divided up by namespaces, and parts of the kernel that no program needs
+// here.
 //
 // EPERM: the call exists and is refused. ENOSYS: the kernel looks as if it were without it, where
 // programs know how to do without.
@@ -83,7 +84,8 @@ constexpr RefusedCall refused_calls[] = {
     {458 /* listmount */, ENOSYS},
     {__NR_fanotify_init, ENOSYS},
     {__NR_fanotify_mark, ENOSYS},
-    {__NR_clone3, ENOSYS},  // its flags cannot be seen by a filter; the C library falls back to clone
+    {__NR_clone3,
+     ENOSYS},  // its flags cannot be seen by a filter; the C library falls back to clone
 
     // Ways of making system calls that no filter sees.
     {__NR_io_uring_setup, ENOSYS},
@@ -132,8 +134,8 @@ constexpr std::uint32_t refused_requests[] = {
 };
 
 // Namespaces, as flags of clone(2) and unshare(2): EPERM.
-constexpr std::uint32_t refused_namespaces[] = {CLONE_NEWNS,   CLONE_NEWUTS, CLONE_NEWIPC,
-                                                CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET,
+constexpr std::uint32_t refused_namespaces[] = {CLONE_NEWNS,    CLONE_NEWUTS, CLONE_NEWIPC,
+                                                CLONE_NEWUSER,  CLONE_NEWPID, CLONE_NEWNET,
                                                 CLONE_NEWCGROUP};
 
 // Address families that network namespaces do not divide up: EAFNOSUPPORT.

@@ -1,51 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // pola-run: runs a program with only the files that it was granted.
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/stat.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <memory>
-#include <mutex>
 #include <system_error>
 
+#include "tools/pola-run/call_log.h"
+#include "tools/pola-run/descriptors.h"
 #include "tools/pola-run/door.h"
 #include "tools/pola-run/error.h"
 #include "tools/pola-run/grants.h"
 #include "tools/pola-run/options.h"
 #include "tools/pola-run/sandbox.h"
 #include "tools/pola-run/supervisor.h"
+#include "tools/pola-run/temporary_directories.h"
+#include "tools/pola-run/terminal.h"
 #include "tools/server/server.h"
 
 namespace plash::pola_run {
 namespace {
-
-// Removed, with all that was put into them, when the program has ended.
-class TemporaryDirectories {
- public:
-  TemporaryDirectories() = default;
-  ~TemporaryDirectories() {
-    std::error_code ignored;
-    for (const std::string &path : paths_) std::filesystem::remove_all(path, ignored);
-  }
-  TemporaryDirectories(const TemporaryDirectories &) = delete;
-  TemporaryDirectories &operator=(const TemporaryDirectories &) = delete;
-
-  std::string make() {
-    std::string path = (std::filesystem::temp_directory_path() / "pola-run-XXXXXX").string();
-    if (::mkdtemp(path.data()) == nullptr) throw Error(ExitStatus::failure, "cannot make a temporary directory", errno);
-    paths_.push_back(path);
-    return path;
-  }
-
- private:
-  std::vector<std::string> paths_;
-};
 
 std::string current_directory() {
   std::error_code error;
@@ -53,102 +30,105 @@ std::string current_directory() {
   return error ? std::string() : path.string();
 }
 
-std::shared_ptr<server::Namespace> make_namespace(const Options &options, TemporaryDirectories &temporary) {
+std::shared_ptr<server::Namespace> make_namespace(const Options &options,
+                                                  TemporaryDirectories &temporary) {
   auto name_space = std::make_shared<server::Namespace>();
-  apply_grants(plan_grants(options), *name_space);
+  std::vector<PlannedGrant> grants = plan_grants(options);
   for (const std::string &name : options.temporary_directories) {
-    try {
-      name_space->grant(normal_name(name), temporary.make(), {.write = true, .symlink = true, .connect = true});
-    } catch (const std::system_error &error) {
-      throw Error(ExitStatus::usage, "cannot make '" + name + "' a temporary directory", error.code().value());
-    }
+    grants.push_back(
+        {normal_name(name), temporary.make(), {.write = true, .symlink = true, .connect = true}});
   }
+  apply_grants(grants, *name_space);
   return name_space;
 }
 
-// Writes whole lines, whichever thread they come from.
-std::function<void(const std::string &)> make_log(const Options &options) {
-  if (!options.log) return {};
-  int descriptor = STDERR_FILENO;
-  if (!options.log_file.empty()) {
-    descriptor = ::open(options.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (descriptor < 0) throw Error(ExitStatus::usage, "cannot write to the log '" + options.log_file + "'", errno);
-  }
-  return [descriptor](const std::string &line) {
-    const std::string text = "pola-run: " + line + "\n";
-    [[maybe_unused]] const ssize_t written = ::write(descriptor, text.data(), text.size());
-  };
-}
-
-UniqueFd make_working_directory(server::Server &server, const std::shared_ptr<server::Namespace> &name_space, const Options &options) {
+UniqueFd make_working_directory(server::Server &server,
+                                const std::shared_ptr<server::Namespace> &name_space,
+                                const Options &options) {
   if (!options.working_directory) return UniqueFd();
   try {
-    return server.make_directory(name_space, normal_name(*options.working_directory));
+    return server.make_directory(name_space, *options.working_directory);
   } catch (const std::system_error &error) {
-    if (options.working_directory_named) {
-      throw Error(ExitStatus::usage, "--cwd: '" + *options.working_directory + "' is not visible in the sandbox", error.code().value());
-    }
-    return UniqueFd();  // relative paths will not exist
+    if (!options.working_directory_named) return UniqueFd();  // relative paths will not exist
+    throw Error(ExitStatus::usage,
+                "--cwd: the sandbox cannot see '" + *options.working_directory + "'",
+                error.code().value());
   }
 }
 
-Program make_program(const Options &options, const Door &door) {
-  Program program{options.program, {options.program}, Environment(environ), -1, -1, -1, {}, {}, false};
-  program.arguments.insert(program.arguments.end(), options.arguments.begin(), options.arguments.end());
+Program make_program(const Options &options, const Door &door, const UniqueFd &fs_op,
+                     const UniqueFd &cwd, const std::vector<int> &descriptors) {
+  Program program{.name = options.program,
+                  .arguments = {options.program},
+                  .environment = Environment(environ),
+                  .fs_op = fs_op.get(),
+                  .cwd = cwd.get(),
+                  .loader = door.loader(),
+                  .descriptors = descriptors};
+  program.arguments.insert(program.arguments.end(), options.arguments.begin(),
+                           options.arguments.end());
+  program.environment.unset("PLASH_CAPS");
   for (const auto &[name, value] : options.environment) program.environment.set(name, value);
   door.prepare(program.environment);
-  program.descriptors = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-  program.descriptors.insert(program.descriptors.end(), options.descriptors.begin(), options.descriptors.end());
-  std::erase_if(program.descriptors, [](int descriptor) { return ::fcntl(descriptor, F_GETFD) < 0; });
   return program;
 }
 
-int run(const Options &options) {
-  TemporaryDirectories temporary;
-  const bool isolated = options.isolation == Options::Isolation::user_namespace;
-  const std::unique_ptr<Door> door = make_door(options.door, isolated);
-  const auto name_space = make_namespace(options, temporary);
-  if (!isolated) {
-    std::fputs("pola-run: --isolate=none: no sandbox; the program can leave the door and name any file to the kernel\n", stderr);
+std::optional<IsolationSettings> isolation_of(const Options &options, const Door &door) {
+  if (options.isolation == Options::Isolation::none) {
+    std::fputs(
+        "pola-run: --isolate=none is no sandbox: the kernel opens any file for a program that "
+        "asks it directly\n",
+        stderr);
+    return std::nullopt;
   }
+  return IsolationSettings{.keep_network = options.network, .root = door.root_entries()};
+}
 
-  Program program = make_program(options, *door);
-  raise_descriptor_limit();
-  server::Server server({.limits = {}, .log = make_log(options)});
+// Returns the program's wait status.
+int run(const Options &options) {
+  const bool isolated = options.isolation == Options::Isolation::user_namespace;
+  const std::vector<int> descriptors = claim_descriptors(options.descriptors, isolated);
+
+  TemporaryDirectories temporary;
+  const auto name_space = make_namespace(options, temporary);
+
+  server::Server server({.limits = {}, .log = open_log(options)});
   UniqueFd fs_op = server.make_fs_op(name_space);
   UniqueFd cwd = make_working_directory(server, name_space, options);
-  program.fs_op = fs_op.get();
-  program.cwd = cwd.get();
-  program.loader = door->loader();
 
-  const sigset_t signals = supervised_signals();
-  ::sigprocmask(SIG_BLOCK, &signals, &program.signal_mask);
-  struct sigaction child_action = {};
-  ::sigaction(SIGCHLD, nullptr, &child_action);
-  program.child_signal_ignored = child_action.sa_handler == SIG_IGN;
-  ::signal(SIGCHLD, SIG_DFL);
-  const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
-  const bool foreground = terminal && ::tcgetpgrp(terminal.get()) == ::getpgrp();
-
-  std::optional<IsolationSettings> isolation;
-  if (isolated) isolation = IsolationSettings{options.network, door->root_entries()};
-  const Sandbox sandbox = fork_sandbox(program, isolation, terminal.get(), foreground);
+  const auto door = make_door(options.door, isolated);
+  Program program = make_program(options, *door, fs_op, cwd, descriptors);
+  Terminal terminal;
+  take_over_signals(program);
+  const Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door), terminal.get(),
+                                       terminal.is_for_program());
+  release_descriptors(descriptors);
   fs_op.reset();
   cwd.reset();
+
+  raise_descriptor_limit();
   server.start();
-  return supervise(sandbox, options.program, terminal.get(), foreground);
+  return supervise(sandbox, options.program, terminal);
+}
+
+int print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (std::fflush(stdout) != 0) throw Error(ExitStatus::failure, "cannot write", errno);
+  return 0;
 }
 
 int main_with(int count, char **values) {
+  if (::getauxval(AT_SECURE) != 0) {
+    throw Error(ExitStatus::failure,
+                "not made to be run set-user-ID, set-group-ID or with file capabilities");
+  }
   const std::vector<std::string> arguments(values + (count > 0 ? 1 : 0), values + count);
   const Options options = parse_options(arguments, current_directory());
   switch (options.action) {
     case Options::Action::help:
-      std::fwrite(usage_text().data(), 1, usage_text().size(), stdout);
-      return std::fflush(stdout) == 0 ? 0 : 1;
+      return print(usage_text());
     case Options::Action::version:
-      std::printf("pola-run %s\n", PLASH_VERSION);
-      return std::fflush(stdout) == 0 ? 0 : 1;
+      return print("pola-run (Plash over SOCK_SEQPACKET) " PLASH_VERSION "\n");
     case Options::Action::run:
       break;
   }
@@ -159,6 +139,7 @@ int main_with(int count, char **values) {
 }  // namespace plash::pola_run
 
 int main(int count, char **values) {
+  using plash::pola_run::ExitStatus;
   try {
     return plash::pola_run::main_with(count, values);
   } catch (const plash::pola_run::Error &error) {
@@ -166,6 +147,6 @@ int main(int count, char **values) {
     return static_cast<int>(error.status());
   } catch (const std::exception &error) {
     std::fprintf(stderr, "pola-run: %s\n", error.what());
-    return static_cast<int>(plash::pola_run::ExitStatus::failure);
+    return static_cast<int>(ExitStatus::failure);
   }
 }

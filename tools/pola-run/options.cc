@@ -2,7 +2,8 @@
 //
 // Parsed by hand: what an option means depends on those before it (--cwd), -f and -t carry glued
 // flags with commas and an optional "=P" behind them, -t takes two arguments and -e all that are
-// left. getopt_long and CLI11 can express none of these without being given every option as raw text.
+// left. getopt_long and CLI11 can express none of these without being given every option as raw
+// text.
 #include "tools/pola-run/options.h"
 
 #include <charconv>
@@ -27,8 +28,7 @@ constexpr int last_service_descriptor = 1023;
 class Parser {
  public:
   Parser(const std::vector<std::string> &arguments, const std::string &initial_directory)
-      : arguments_(arguments),
-        initial_directory_(initial_directory) {
+      : arguments_(arguments), initial_directory_(initial_directory) {
     copy_directory();
   }
 
@@ -245,7 +245,8 @@ const std::map<std::string, Parser::LongOption, std::less<>> Parser::long_option
     {"--prog", {true, &Parser::set_program}},
     {"--cwd", {true, &Parser::set_directory}},
     {"--no-cwd",
-     {false, [](Parser &parser, const std::string &) {
+     {false,
+      [](Parser &parser, const std::string &) {
         parser.options_.working_directory.reset();
         parser.options_.working_directory_named = false;
       }}},
@@ -253,8 +254,7 @@ const std::map<std::string, Parser::LongOption, std::less<>> Parser::long_option
     {"--env", {true, &Parser::set_variable}},
     {"--fd", {true, &Parser::add_descriptor}},
     {"--tmp",
-     {false,
-      [](Parser &parser, const std::string &) { parser.add_temporary_directory("/tmp"); }}},
+     {false, [](Parser &parser, const std::string &) { parser.add_temporary_directory("/tmp"); }}},
     {"--tmpdir", {true, &Parser::add_temporary_directory}},
     {"--net", {false, [](Parser &parser, const std::string &) { parser.options_.network = true; }}},
     {"--log", {false, [](Parser &parser, const std::string &) { parser.options_.log = true; }}},

@@ -15,8 +15,9 @@ namespace plash::pola_run {
 
 // One -f or -t.
 struct GrantOption {
-  std::string source;                // host path, absolute, "." and ".." still in it
-  std::optional<std::string> name;   // -t: where in the sandbox, absolute; -f: at the source's own path
+  std::string source;  // host path, absolute, "." and ".." still in it
+  std::optional<std::string>
+      name;  // -t: where in the sandbox, absolute; -f: at the source's own path
   server::Rights rights;
   bool follow_links = false;
 };
@@ -27,7 +28,7 @@ struct Options {
   enum class Isolation { user_namespace, none };
 
   Action action = Action::run;
-  std::string program;                 // as given: a path in the sandbox or a name to look up in PATH
+  std::string program;  // as given: a path in the sandbox or a name to look up in PATH
   std::vector<std::string> arguments;  // without argv[0]
   std::vector<GrantOption> grants;
   bool default_endowment = false;
@@ -48,7 +49,8 @@ struct Options {
 };
 
 // Parses arguments (without the command's own name). initial_directory: absolute, what relative
-// paths start from until --cwd; empty where it has no name (it was removed). Throws Error (usage), with a message that names the argument.
+// paths start from until --cwd; empty where it has no name (it was removed). Throws Error (usage),
+// with a message that names the argument.
 Options parse_options(const std::vector<std::string> &arguments,
                       const std::string &initial_directory);
 

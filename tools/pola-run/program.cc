@@ -59,8 +59,8 @@ int try_execute(const std::string &path, char **arguments, char **environment) {
   return static_cast<int>(-result);
 }
 
-// The same for the loader door: the server is asked whether path can be executed, then the loader is
-// executed, which makes path the first program.
+// The same for the loader door: the server is asked whether path can be executed, then the loader
+// is executed, which makes path the first program.
 int try_load(const std::string &path, char **arguments, std::vector<char *> environment) {
   methods::Exec::Request request;
   request.path = {path.data(), path.size()};

@@ -25,11 +25,11 @@ struct Program {
   int loader = -1;                     // what starts the program in the kernel's place; -1: nothing
   std::vector<int> descriptors;        // open descriptors that it gets, under the same numbers
   sigset_t signal_mask = {};
-  bool child_signal_ignored = false;   // SIGCHLD, by pola-run's caller
+  bool child_signal_ignored = false;  // SIGCHLD, by pola-run's caller
 };
 
-// Gives this process the program's descriptors, signal mask and environment and executes it. Returns
-// only on failure, the errno of the execution: ENOENT or ENOTDIR where it was not found.
+// Gives this process the program's descriptors, signal mask and environment and executes it.
+// Returns only on failure, the errno of the execution: ENOENT or ENOTDIR where it was not found.
 int execute(Program &program);
 
 }  // namespace plash::pola_run

@@ -2,6 +2,7 @@
 #include "tools/pola-run/supervisor.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 
 #include "tools/pola-run/control.h"
 #include "tools/pola-run/error.h"
@@ -19,120 +21,155 @@ namespace {
 
 using Kind = ControlMessage::Kind;
 
+sigset_t only(int signal) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, signal);
+  return signals;
+}
+
+sigset_t supervised_signals() {
+  sigset_t signals;
+  sigfillset(&signals);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS}) {
+    sigdelset(&signals, fault);
+  }
+  sigdelset(&signals, SIGRTMIN);  // the server interrupts its own threads by it
+  return signals;
+}
+
 class Supervisor {
  public:
-  Supervisor(const Sandbox &sandbox, const std::string &program, int terminal, bool foreground)
-      : sandbox_(sandbox), program_(program), terminal_(terminal), has_terminal_(foreground) {}
+  Supervisor(const Sandbox &sandbox, Terminal &terminal)
+      : sandbox_(sandbox), control_(sandbox.control.get()), terminal_(terminal) {}
 
+  // Returns the wait status, or sets exec_error.
   int run() {
     const sigset_t signals = supervised_signals();
     const UniqueFd incoming(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!incoming) throw Error(ExitStatus::failure, "cannot receive signals", errno);
-    std::array<pollfd, 2> sources = {{{sandbox_.control.get(), POLLIN, 0}, {incoming.get(), POLLIN, 0}}};
+    std::array<pollfd, 2> sources = {{{control_, POLLIN, 0}, {incoming.get(), POLLIN, 0}}};
     while (!ended_) {
       if (::poll(sources.data(), sources.size(), -1) < 0) continue;
       signalfd_siginfo signal;
       while (::read(incoming.get(), &signal, sizeof signal) == sizeof signal) pass_on(signal);
       if (sources[0].revents != 0) hear();
     }
-    take_terminal();
-    return status_;
+    // The first process takes everything else in the sandbox with it.
+    int status = 0;
+    while (::waitpid(sandbox_.first_process, &status, 0) < 0 && errno == EINTR) {
+    }
+    return first_process_died_ ? status : status_;
   }
 
- private:
-  void send(ControlMessage message) { send_control(sandbox_.control.get(), message); }
+  int exec_error() const { return exec_error_; }
 
+ private:
   void send(Kind kind) {
     ControlMessage message;
     message.kind = kind;
-    send(message);
+    send_control(control_, message);
   }
 
   void pass_on(const signalfd_siginfo &signal) {
     const auto number = static_cast<int>(signal.ssi_signo);
-    // The terminal itself tells the program's process group; SIGCHLD is about the sandbox's first process.
-    if (number == SIGCHLD) return;
-    if (number == SIGCONT) return go_on();
+    const bool from_kernel = signal.ssi_code == SI_KERNEL;
+    if (number == SIGCHLD) return;                 // the control socket tells more
+    if (number == SIGPIPE && from_kernel) return;  // pola-run's own log
+    if (number == SIGCONT) return send(Kind::resume);
     ControlMessage message;
     message.kind = Kind::deliver;
     message.number = number;
-    message.to_group = signal.ssi_code == SI_KERNEL;
+    message.to_group = from_kernel;  // typed at the terminal
     message.queued = signal.ssi_code == SI_QUEUE;
     message.value = signal.ssi_int;
-    send(message);
+    send_control(control_, message);
   }
 
   void hear() {
     ControlMessage message;
-    if (!receive_control(sandbox_.control.get(), message)) return mourn();
+    if (!receive_control(control_, message)) {
+      first_process_died_ = ended_ = true;
+      terminal_.take_back_from_dead();
+      return;
+    }
     switch (message.kind) {
       case Kind::exec_failed:
-        refuse(message.number);
+        exec_error_ = message.number;
+        break;
       case Kind::stopped:
-        stop_too();
+        stop_too(message.number, message.has_terminal);
         break;
       case Kind::ended:
         status_ = message.number;
         ended_ = true;
+        if (message.has_terminal) terminal_.take_back();
         break;
       default:
         break;
     }
   }
 
-  [[noreturn]] void refuse(int error) {
-    take_terminal();
-    const bool missing = error == ENOENT || error == ENOTDIR;
-    throw Error(missing ? ExitStatus::not_found : ExitStatus::cannot_execute, "cannot execute '" + program_ + "'", error);
+  // The shell is to see its job stop, and the rest of a pipeline to stop with it.
+  void stop_too(int signal, bool has_terminal) {
+    const bool wants_terminal = signal == SIGTTIN || signal == SIGTTOU;
+    if (wants_terminal && terminal_.is_ours()) return send(Kind::foreground);
+    if (has_terminal) terminal_.take_back();
+    const bool stopped = stop_self(signal, has_terminal && signal != SIGSTOP);
+    // In an orphaned process group nobody could ever continue it.
+    if (!stopped && wants_terminal) hang_up();
+    if (has_terminal) terminal_.give_again();
+    send(Kind::resume);
   }
 
-  void mourn() {
-    take_terminal();
-    int status = 0;
-    ::waitpid(sandbox_.first_process, &status, 0);
-    throw Error(ExitStatus::failure, "the sandbox's first process died");
+  // Stops pola-run, or its whole process group, as signal would have. Returns when it is continued,
+  // or false at once where the kernel ignores the signal.
+  static bool stop_self(int signal, bool group) {
+    const sigset_t stopping = only(signal), continuing = only(SIGCONT);
+    ::kill(group ? 0 : ::getpid(), signal);
+    ::pthread_sigmask(SIG_UNBLOCK, &stopping, nullptr);  // takes effect here, but for SIGSTOP
+    ::pthread_sigmask(SIG_BLOCK, &stopping, nullptr);
+    const timespec at_once = {};
+    return ::sigtimedwait(&continuing, nullptr, &at_once) == SIGCONT;
   }
 
-  // The shell is to see its job stop.
-  void stop_too() {
-    take_terminal();
-    ::kill(::getpid(), SIGSTOP);
-    go_on();
-  }
-
-  void go_on() {
-    // A shell that brings the job to the foreground makes pola-run's group the terminal's, and that is handed on.
-    if (terminal_ >= 0 && ::tcgetpgrp(terminal_) == ::getpgrp()) has_terminal_ = true;
-    send(has_terminal_ ? Kind::foreground : Kind::resume);
-  }
-
-  // Back from the program's process group. SIGTTOU is blocked, as all signals are.
-  void take_terminal() {
-    if (has_terminal_) ::tcsetpgrp(terminal_, ::getpgrp());
-    has_terminal_ = false;
+  void hang_up() {
+    ControlMessage message;
+    message.kind = Kind::deliver;
+    message.number = SIGHUP;
+    message.to_group = true;
+    send_control(control_, message);
   }
 
   const Sandbox &sandbox_;
-  const std::string &program_;
-  const int terminal_;
-  bool has_terminal_;  // the program's group, from us
+  const int control_;
+  Terminal &terminal_;
   bool ended_ = false;
+  bool first_process_died_ = false;
+  int exec_error_ = 0;
   int status_ = 0;
 };
 
 }  // namespace
 
-sigset_t supervised_signals() {
-  sigset_t signals;
-  sigfillset(&signals);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT, SIGPIPE}) sigdelset(&signals, fault);
-  // The server interrupts its own threads by it.
-  sigdelset(&signals, SIGRTMIN);
-  return signals;
+void take_over_signals(Program &program) {
+  const sigset_t signals = supervised_signals();
+  ::sigprocmask(SIG_BLOCK, &signals, &program.signal_mask);
+  struct sigaction action = {};
+  ::sigaction(SIGCHLD, nullptr, &action);
+  program.child_signal_ignored = action.sa_handler == SIG_IGN;
+  ::signal(SIGCHLD, SIG_DFL);
 }
 
-int supervise(const Sandbox &sandbox, const std::string &program, int terminal, bool foreground) {
-  return Supervisor(sandbox, program, terminal, foreground).run();
+int supervise(const Sandbox &sandbox, const std::string &program, Terminal &terminal) {
+  Supervisor supervisor(sandbox, terminal);
+  const int status = supervisor.run();
+  if (const int error = supervisor.exec_error(); error != 0) {
+    const bool missing = error == ENOENT || error == ENOTDIR;
+    throw Error(missing ? ExitStatus::not_found : ExitStatus::cannot_execute,
+                "cannot execute '" + program + "'", error);
+  }
+  return status;
 }
 
 void end_like(int wait_status) {
@@ -140,11 +177,11 @@ void end_like(int wait_status) {
   const int number = WTERMSIG(wait_status);
   const rlimit none = {0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE,
+          0);  // for a core_pattern that is a program, which the limit does not stop
   ::signal(number, SIG_DFL);
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, number);
   ::kill(::getpid(), number);
+  const sigset_t signals = only(number);
   ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
   std::_Exit(128 + number);  // a signal that does not end a process by default
 }
