@@ -45,7 +45,8 @@ std::vector<Fault> make_faults() {
   list.push_back(failing("recvmsg", SYS_recvmsg, EINTR, 0));
   for (const int error : {ENOMEM, ENOBUFS})
     list.push_back(failing("recvmsg", SYS_recvmsg, error, error));
-  list.push_back(failing("recvmsg", SYS_recvmsg, ECONNRESET, EIO));
+  // The other side has not read everything; its reply is there nevertheless.
+  list.push_back(failing("recvmsg", SYS_recvmsg, ECONNRESET, 0));
   list.push_back({Fault::late, "a late reply", SYS_recvmsg, 0, 0});
   list.push_back({Fault::missing, "no reply", SYS_recvmsg, 0, EIO});
   list.push_back({Fault::truncated, "MSG_TRUNC", SYS_recvmsg, 0, EIO});
@@ -60,11 +61,17 @@ std::vector<Fault> make_faults() {
 
 }  // namespace
 
+// A close(2) that fails has closed. A reply that is lost was sent: without waiting for it, the next
+// call would overtake what this one does.
+bool Fault::is_made_nevertheless() const noexcept {
+  return number == SYS_close || (number == SYS_recvmsg && result != 0);
+}
+
 void Fault::before(Step &step) const noexcept {
   const long *const a = step.arguments;
   switch (kind) {
     case error:
-      if (number == SYS_close) break;
+      if (is_made_nevertheless()) break;
       step.skip = true;
       step.result = -long{injected};
       break;
@@ -83,6 +90,8 @@ void Fault::before(Step &step) const noexcept {
 
 void Fault::after(Step &step) const noexcept {
   if (kind == error) {
+    if (number == SYS_recvmsg && is_made_nevertheless() && step.result >= 0)
+      drop_descriptors(*reinterpret_cast<msghdr *>(step.arguments[1]));
     step.result = -long{injected};
     return;
   }

@@ -11,7 +11,8 @@
 
 namespace plash::stress {
 
-struct Fault {
+class Fault {
+ public:
   enum Kind : std::uint8_t {
     error,       // the system call fails
     late,        // the reply comes after a while
@@ -31,6 +32,9 @@ struct Fault {
   // To be called from the stepper's visitor, on either side of the system call. Async-signal-safe.
   void before(Step &step) const noexcept;
   void after(Step &step) const noexcept;
+
+ private:
+  bool is_made_nevertheless() const noexcept;
 };
 
 // Those that are to be tried on the door.

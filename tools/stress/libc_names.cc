@@ -34,15 +34,16 @@ void make_directory(Context &c) noexcept {
 void make_nodes(Context &c) noexcept {
   const Name name(c, 'x');
   struct stat status {};
-  if (c.done("mkfifo", mkfifo(name, 0600))) {
-    if (c.done("stat", stat(name, &status)))
-      c.holds("mkfifo", S_ISFIFO(status.st_mode), "not a FIFO");
-    c.done("unlink", unlink(name));
-  }
-  if (c.done("mkfifoat", mkfifoat(AT_FDCWD, name, 0600))) c.done("unlink", unlink(name));
-  if (c.done("mknod", mknod(name, S_IFREG | 0600, 0))) c.done("unlink", unlink(name));
-  if (c.done("mknodat", mknodat(AT_FDCWD, name, S_IFREG | 0600, 0)))
-    c.done("unlinkat", unlinkat(AT_FDCWD, name, 0));
+  if (!c.done("mkfifo", mkfifo(name, 0600))) return;
+  if (c.done("stat", stat(name, &status)))
+    c.holds("mkfifo", S_ISFIFO(status.st_mode), "not a FIFO");
+  if (!c.done("unlink", unlink(name))) return;
+  if (!c.done("mkfifoat", mkfifoat(AT_FDCWD, name, 0600))) return;
+  if (!c.done("unlink", unlink(name))) return;
+  if (!c.done("mknod", mknod(name, S_IFREG | 0600, 0))) return;
+  if (!c.done("unlink", unlink(name))) return;
+  if (!c.done("mknodat", mknodat(AT_FDCWD, name, S_IFREG | 0600, 0))) return;
+  c.done("unlinkat", unlinkat(AT_FDCWD, name, 0));
 }
 
 void link_names(Context &c) noexcept {
@@ -61,14 +62,14 @@ void link_names(Context &c) noexcept {
 void symlink_names(Context &c) noexcept {
   const Name name(c, 'x');
   char target[8];
-  if (c.done("symlink", symlink("over", name))) {
-    const long size = readlink(name, target, sizeof target);
-    if (c.done("readlink", size))
-      c.holds("readlink", std::string_view(target, static_cast<std::size_t>(size)) == "over",
-              "wrong target");
-    c.done("unlink", unlink(name));
-  }
-  if (c.done("symlinkat", symlinkat("there", AT_FDCWD, name))) c.done("unlink", unlink(name));
+  if (!c.done("symlink", symlink("over", name))) return;
+  const long size = readlink(name, target, sizeof target);
+  if (c.done("readlink", size))
+    c.holds("readlink", std::string_view(target, static_cast<std::size_t>(size)) == "over",
+            "wrong target");
+  if (!c.done("unlink", unlink(name))) return;
+  if (!c.done("symlinkat", symlinkat("there", AT_FDCWD, name))) return;
+  c.done("unlink", unlink(name));
 }
 
 void rename_names(Context &c) noexcept {

@@ -51,19 +51,17 @@ int open_by_call(int object, std::uint64_t flags) {
 
 // Calls that hold nothing but what the call itself has open, and leave no name behind.
 void call_once(Context &context) {
-  int descriptor = -1;
-  if (context.board.settings.door == Door::call) {
-    descriptor = open_by_call(context.board.settings.object, context.random.next());
-  } else {
-    descriptor = open(Fixture(context, "a/file"), O_RDONLY | O_CLOEXEC);
-    struct stat status {};
-    if (stat(Fixture(context, "b/link"), &status) != 0) context.fail("stat failed");
-  }
+  const bool by_call = context.board.settings.door == Door::call;
+  const int descriptor = by_call
+                             ? open_by_call(context.board.settings.object, context.random.next())
+                             : open(Fixture(context, "a/file"), O_RDONLY | O_CLOEXEC);
   if (descriptor >= 0) {
     close(descriptor);
-  } else if (context.board.settings.door != Door::call) {  // the small server refuses now and then
+  } else if (!by_call) {  // the small server refuses now and then
     context.fail("open failed");
   }
+  struct stat status {};
+  if (!by_call && stat(Fixture(context, "b/link"), &status) != 0) context.fail("stat failed");
   context.slot.calls.fetch_add(1, std::memory_order_relaxed);
   context.board.heartbeat.fetch_add(1, std::memory_order_relaxed);
 }
