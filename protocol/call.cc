@@ -224,6 +224,12 @@ class Receiver {
       return more;
     }
     if (size == 0) return -EIO;
+    // The other side closed before it had read all that was sent to it, say a cancellation that
+    // came too late. The kernel tells that once, ahead of the reply that is there.
+    if (size == -ECONNRESET && !reset_) {
+      reset_ = true;
+      return more;
+    }
     if (size < 0) return object_error(size);
     const long taken = take_descriptors(packet, header);
     if (taken < 0) return taken;
@@ -333,6 +339,7 @@ class Receiver {
   bool waiting_ = false;
   bool interrupted_ = false;
   bool cancelled_ = false;
+  bool reset_ = false;
 };
 
 }  // namespace
