@@ -46,20 +46,22 @@ long locate_socket(const Bytes &path, Location &location) noexcept {
 }
 
 // The kernel's name of a socket, of which size bytes were written to address, where room is what
-// there was; replaced by the name that was given when it was bound.
-void restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
-  if (address == nullptr || size == nullptr || *size > room) return;
+// there was; replaced by the name that was given when it was bound. -errno where it could not be asked
+// for.
+long restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
+  if (address == nullptr || size == nullptr || *size > room) return 0;
   Bytes kernel_name;
   constexpr std::uint64_t start = sizeof server_name_start - 1;
   if (!find_path(address, *size, kernel_name) || kernel_name.size < start ||
       memcmp(kernel_name.data, server_name_start, start) != 0) {
-    return;
+    return 0;
   }
   methods::SocketName::Request request;
   request.kernel_name = kernel_name;
   methods::SocketName::Reply reply;
   char name[path_room];
-  if (ask<methods::SocketName>(request, reply, {name, sizeof name}) != 0) return;
+  const long error = ask<methods::SocketName>(request, reply, {name, sizeof name});
+  if (error != 0) return error == -ENOENT ? 0 : error;
   const std::uint64_t whole = path_offset + reply.name.size + 1;
   auto *path = reinterpret_cast<char *>(address) + path_offset;
   const std::uint64_t space = room - path_offset;
@@ -67,6 +69,7 @@ void restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
   memcpy(path, name, copied);
   if (copied < space) path[copied] = '\0';
   *size = static_cast<unsigned>(whole < sizeof(sockaddr_un) ? whole : sizeof(sockaddr_un));
+  return 0;
 }
 
 // A call that answers with an address: argument address_index is the address, the next one its
@@ -78,8 +81,10 @@ long call_with_name(long number, const Arguments &arguments, int address_index) 
   const unsigned room =
       address != nullptr && size != nullptr && may_read(size, sizeof *size) ? *size : 0;
   const long result = call_kernel(number, arguments);
-  if (result >= 0 && room != 0) restore_name(address, room, size);
-  return result;
+  if (result < 0 || room == 0) return result;
+  const long error = restore_name(address, room, size);
+  // What accept(2) and recvfrom(2) have taken would be lost with an error.
+  return error != 0 && (number == __NR_getsockname || number == __NR_getpeername) ? error : result;
 }
 
 long send_to_path(const Arguments &arguments, const Bytes &path, const Bytes &data, unsigned flags,
