@@ -62,7 +62,7 @@ __attribute__((always_inline)) inline long cancellable_kernel_call(long number, 
 }
 
 // The engine, for calls that are cancellation points. A pending request is acted on first; the call
-// to the server itself is then not interrupted, since that would lose the descriptors that it
+// to the server itself is then not cancelled, since that would lose the descriptors that it
 // carries. Without a server there is only the kernel's call, cancelled as libc does.
 template <class... A>
 __attribute__((always_inline)) inline long cancellable_call(long number, A... arguments) {

@@ -36,21 +36,26 @@ void *run(void *argument) {
   return nullptr;
 }
 
+// The request comes before the thread waits, or while it does.
 void check_cancelled(Waiter &waiter) {
-  pthread_t thread;
-  REQUIRE(pthread_create(&thread, nullptr, run, &waiter) == 0);
-  // Whether it waits already or is about to makes no difference.
-  REQUIRE(pthread_cancel(thread) == 0);
-  void *result;
-  REQUIRE(pthread_join(thread, &result) == 0);
-  CHECK(result == PTHREAD_CANCELED);
-  CHECK(waiter.destroyed);
-  CHECK(!waiter.returned);
+  for (const int microseconds : {0, 20000}) {
+    INFO(microseconds);
+    waiter.destroyed = waiter.returned = false;
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, nullptr, run, &waiter) == 0);
+    usleep(static_cast<useconds_t>(microseconds));
+    REQUIRE(pthread_cancel(thread) == 0);
+    void *result;
+    REQUIRE(pthread_join(thread, &result) == 0);
+    CHECK(result == PTHREAD_CANCELED);
+    CHECK(waiter.destroyed);
+    CHECK(!waiter.returned);
+  }
 }
 
 }  // namespace
 
-TEST_CASE("read, accept, recvfrom and open can be cancelled") {
+TEST_CASE("read, accept and recvfrom can be cancelled") {
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   Waiter reader{[](Waiter &waiter) {
@@ -84,7 +89,12 @@ TEST_CASE("read, accept, recvfrom and open can be cancelled") {
                   datagrams};
   check_cancelled(receiver);
   close(datagrams);
+}
 
+TEST_CASE("open can be cancelled where the kernel does the waiting") {
+  // A wait at the server is not cut short: see the README of the shim.
+  if (getenv("PLASH_CAPS") != nullptr) return;
+  Directory root;
   REQUIRE(mkfifo((root / "fifo").c_str(), 0600) == 0);
   Waiter opener{[](Waiter &waiter) { open(waiter.path.c_str(), O_RDONLY); }, -1, root / "fifo"};
   check_cancelled(opener);
