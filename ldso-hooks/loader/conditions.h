@@ -78,6 +78,7 @@ constexpr Rule rule_of(int number) {
     case __NR_flock:
     case __NR_fsync:
     case __NR_fdatasync:
+    case __NR_lseek:
       return {Condition::unless_passed};
     case __NR_read:  // directory_reads.h
     case __NR_readv:
@@ -98,6 +99,12 @@ constexpr Rule rule_of(int number) {
     default:
       return {};
   }
+}
+
+// Whether the filter lets a call pass that the handler has seen (Trap::call_natively).
+constexpr bool can_pass(int number) {
+  const Condition condition = rule_of(number).condition;
+  return condition == Condition::unless_passed || condition == Condition::unless_null_or_passed || condition == Condition::never;
 }
 
 }  // namespace plash::loader

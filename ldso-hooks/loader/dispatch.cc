@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 
+#include "ldso-hooks/loader/conditions.h"
 #include "ldso-hooks/loader/descriptor_calls.h"
 #include "ldso-hooks/loader/descriptor_room.h"
 #include "ldso-hooks/loader/directory_reads.h"
@@ -21,6 +22,13 @@
 
 namespace plash::loader {
 namespace {
+
+// A call sent back to the kernel that the filter did not let pass would come here for ever.
+static_assert(can_pass(__NR_lseek) && can_pass(__NR_flock) && can_pass(__NR_fsync) && can_pass(__NR_fdatasync) &&
+              can_pass(__NR_connect) && can_pass(__NR_bind) && can_pass(__NR_sendto) && can_pass(__NR_sendmsg) &&
+              can_pass(__NR_recvfrom) && can_pass(__NR_recvmsg) && can_pass(__NR_accept) && can_pass(__NR_accept4) &&
+              can_pass(__NR_read) && can_pass(__NR_readv) && can_pass(__NR_pread64) && can_pass(__NR_preadv) &&
+              can_pass(__NR_preadv2));
 
 // The descriptor's own kernel call is right unless it is a directory's: made by the program itself, it blocks and is interrupted
 // as ever.
