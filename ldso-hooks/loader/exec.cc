@@ -152,8 +152,8 @@ long check_program(int file) noexcept {
 }
 
 // Leaves what the new image needs and enters it.
-long enter(const Resolved &resolved, const Name &name, char **arguments, char **environment, SignalSet mask) noexcept {
-  DescriptorRoom room;
+long enter(const Resolved &resolved, const Name &name, char **arguments, char **environment, SignalSet mask,
+           DescriptorRoom &room) noexcept {
   long result = leave_exec_message(name.prefix(), name.path());
   if (result < 0) return result;
   int file = resolved.file;
@@ -182,6 +182,7 @@ long execute(int directory, const char *path, char **arguments, char **environme
   result = engine::locate(directory, path != nullptr ? resolve_own_executable(path) : path, static_cast<unsigned>(flags), last, location);
   if (result != 0) return result;
 
+  DescriptorRoom descriptor_room;
   Room<char, small_reply> reply;
   Resolved resolved;
   result = resolve(location, flags, {reply.data(), small_reply}, resolved);
@@ -201,7 +202,7 @@ long execute(int directory, const char *path, char **arguments, char **environme
     }
     arguments = vector.data();
   }
-  if (result == 0) result = enter(resolved, name, arguments, environment, mask);
+  if (result == 0) result = enter(resolved, name, arguments, environment, mask, descriptor_room);
   system_call(__NR_close, resolved.file);
   return result;
 }

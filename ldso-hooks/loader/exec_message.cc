@@ -18,11 +18,12 @@ long leave_exec_message(const char *path_prefix, const char *path) noexcept {
   const unsigned long prefix_size = strlen(path_prefix);
   const unsigned long path_size = strlen(path) + 1;
   if (prefix_size + path_size > max_exec_path) return -ENAMETOOLONG;
+  const std::uint32_t flags = (sigsys_ignored() ? exec_ignores_sigsys : 0) | (path[0] == '\0' ? exec_by_descriptor : 0);
   struct {
     std::uint32_t magic;
-    std::uint32_t sigsys_ignored;
+    std::uint32_t flags;
     std::uint64_t path_size;
-  } const header{exec_message_magic, sigsys_ignored() ? 1u : 0u, prefix_size + path_size};
+  } const header{exec_message_magic, flags, prefix_size + path_size};
   static_assert(sizeof header == offsetof(ExecMessage, path));
   int ends[2];
   long result = system_call(__NR_pipe2, as_argument(ends), O_CLOEXEC);

@@ -46,7 +46,9 @@ namespace {
 ExecMessage message;  // the path in it stays: AT_EXECFN points to it
 char interpreter_path[max_exec_path];
 
-[[noreturn]] void jump(unsigned long entry, unsigned long *stack) noexcept {
+// The program begins.
+[[noreturn]] void jump(unsigned long entry, unsigned long *stack, DescriptorRoom &room) noexcept {
+  room.restore();
   check_pointers();
   // The psABI: rdx holds a function for atexit(3), or 0; everything else is unspecified.
   __asm__ volatile("mov %0, %%rsp\n\txor %%edx, %%edx\n\txor %%ebp, %%ebp\n\tjmp *%1" : : "D"(stack), "S"(entry) : "memory");
@@ -93,14 +95,14 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
   die("the program names no interpreter");
 }
 
-[[noreturn]] void run_mapped_by_kernel(ProcessStack &stack) noexcept {
+[[noreturn]] void run_mapped_by_kernel(ProcessStack &stack, DescriptorRoom &room) noexcept {
   const ElfImage image = load_interpreter(interpreter_in_memory(stack));
   stack.set_auxiliary(AT_BASE, image.bias);
   note_memory_map(stack, nullptr);
-  jump(image.entry, stack.start());
+  jump(image.entry, stack.start(), room);
 }
 
-[[noreturn]] void run_mapped_here(ProcessStack &stack) noexcept {
+[[noreturn]] void run_mapped_here(ProcessStack &stack, DescriptorRoom &room) noexcept {
   ElfFile file;
   long result = read_elf_file(exe_descriptor, file);
   if (result == -EBADF) die("executed without a program to run");
@@ -118,12 +120,10 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
     entry = interpreter.entry;
   }
   note_memory_map(stack, &image);
-  jump(entry, stack.start());
+  jump(entry, stack.start(), room);
 }
 
-// The limit of descriptors is the program's, and may lie below.
 void keep_program_open() noexcept {
-  DescriptorRoom room;
   system_call(__NR_dup2, program_descriptor, exe_descriptor);
   system_call(__NR_close, program_descriptor);
 }
@@ -154,12 +154,14 @@ extern "C" [[noreturn]] void plash_run(unsigned long *start) {
   find_programs_filters();
   if (take_exec_message(message)) {
     stack.set_auxiliary(AT_EXECFN, reinterpret_cast<unsigned long>(message.path));
-    name_thread(message.path);
-    if (message.sigsys_ignored != 0) ignore_sigsys();
+    if ((message.flags & exec_by_descriptor) == 0) name_thread(message.path);
+    if ((message.flags & exec_ignores_sigsys) != 0) ignore_sigsys();
   }
+  // The program's limit of descriptors may not even allow what it takes to load it.
+  DescriptorRoom room;
   keep_program_open();
-  if (stack.auxiliary(AT_ENTRY) == reinterpret_cast<unsigned long>(plash_start)) run_mapped_here(stack);
-  run_mapped_by_kernel(stack);
+  if (stack.auxiliary(AT_ENTRY) == reinterpret_cast<unsigned long>(plash_start)) run_mapped_here(stack, room);
+  run_mapped_by_kernel(stack, room);
 }
 
 }  // namespace plash::loader

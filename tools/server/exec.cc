@@ -93,8 +93,9 @@ int handle(Context &context, const methods::Exec::Request &request, methods::Exe
   std::string interpreter;
   for (int depth = 0;; ++depth) {
     Target target;
-    const int error =
-        find_target(context, request.base, Bytes{path.data(), path.size()}, flags, target);
+    // The script may have been given by a descriptor of its file, its interpreter's path starts elsewhere.
+    const int base = depth != 0 && path.front() == '/' ? -1 : request.base;
+    const int error = find_target(context, base, Bytes{path.data(), path.size()}, flags, target);
     if (error != 0) return error;
     if (S_ISLNK(target.status.stx_mode) || (target.node != nullptr && target.node->link))
       return -ELOOP;
