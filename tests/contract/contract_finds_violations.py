@@ -21,6 +21,7 @@ CASES = [
     ("thread-local", "thread_local int x; int f() { return x; }", []),
     (".init_array", "int g(); struct S { int x; S() : x(g()) {} }; int g() { return 1; } S s;", []),
     ("vector", "double f(double a, double b) { return a * b; }", []),
+    ("x87", "void f(const long *from, long double *to) { *to = static_cast<long double>(*from); }", ["-mno-sse"]),
     ("thread register", "void g(char *); void f() { char c[64]; g(c); } void g(char *c) { *c = 0; }",
      ["-fstack-protector-all"]),
     (".eh_frame", "int f() { return 0; }", ["-fasynchronous-unwind-tables"]),
@@ -30,6 +31,9 @@ CASES = [
     ("recursion", "int f(int); __attribute__((noipa)) int g(int x) { return f(x) + 1; }"
                   "__attribute__((noipa)) int f(int x) { return g(x) + 2; }" + HANDLER + "{ return f(1); } }", []),
     ("indirect call", HANDLER + "{ int (*volatile p)() = nullptr; return p() + 1; } }", []),
+    ("indirect call", HANDLER + "{ extern long (*hook)(); return hook(); } } long (*plash::engine::hook)();", []),
+    ("more than 2048", "__attribute__((cold, noipa)) long deep() { char c[4096]; asm volatile(\"\" : : \"r\"(c) : \"memory\"); return 0; }" + HANDLER +
+                       "{ if (*(volatile int *)8) return deep() + 1; return 0; } }", []),
     ("variable size", HANDLER + '{ char c[*(volatile int *)8]; asm volatile("" : : "r"(c) : "memory"); return 0; } }', ["-Wno-vla"]),
 ]
 

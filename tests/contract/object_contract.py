@@ -22,7 +22,8 @@ FORBIDDEN_SECTIONS = re.compile(
 # PC-relative ones, which the static linker resolves; PLT32 is what compilers emit for direct calls of hidden functions too.
 TEXT_RELOCATIONS = {2: "R_X86_64_PC32", 4: "R_X86_64_PLT32", 24: "R_X86_64_PC64"}
 POINTER_RELOCATION = 1  # R_X86_64_64, in .data.rel.ro only
-VECTOR_REGISTER = re.compile(r"%([xyz]mm\d+|st\b|mm\d|k[0-7]\b)")
+VECTOR_REGISTER = re.compile(r"%([txyz]?mm\d+|st\b|k[0-7]\b)")
+X87_INSTRUCTION = re.compile(r"\t(f[a-z0-9]+|emms|ldmxcsr|stmxcsr|x(save|rstor)\w*)\b")  # some name no register
 THREAD_REGISTER = re.compile(r"%fs:")
 
 
@@ -91,7 +92,7 @@ def check_instructions(path):
         label = re.match(r"^[0-9a-f]+ <(.*)>:$", line)
         if label:
             function = label[1]
-        elif VECTOR_REGISTER.search(line):
+        elif VECTOR_REGISTER.search(line) or X87_INSTRUCTION.search(line):
             problems.add(f"vector or x87 register in {function}")
         elif THREAD_REGISTER.search(line):
             problems.add(f"thread register (TLS or stack protector) in {function}")

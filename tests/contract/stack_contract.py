@@ -4,8 +4,9 @@
 
 usage: stack_contract.py ARCHIVE SYSCALLS_DEF
 
-From the disassembly of the objects linked together: what each function takes off the stack pointer and pushes, and whom it calls. Indirect
-calls are resolved by INDIRECT; an unknown one, recursion, or a frame whose size is not constant is an error.
+From the disassembly of the whole archive, linked: what each function takes off the stack pointer, and whom it calls. Where a function has
+several ways to take stack, all count; a call in tail position counts as any other. The handlers are reached by the dispatcher's table; other
+indirect calls must be known to INDIRECT. An unknown one, recursion, or a frame whose size is not constant is an error.
 """
 import re
 import subprocess
@@ -16,114 +17,135 @@ from object_contract import link_together
 
 BUDGET = 2048
 RETURN_ADDRESS = 8
+HANDLER = re.compile(r"_ZN5plash6engine\d+emulate_(.*)ERKNS0_9ArgumentsE$")
+DISPATCHERS = re.compile(r"^plash_syscall$|8dispatch")
 # Functions that make indirect calls, and what these can reach: hooks of the door, which account for their own stack; and the handlers of
 # extended attributes, which are passed as pointers.
 INDIRECT = {
     r"xattr\.cc|on_path|on_descriptor": r"plash6engine12_GLOBAL__N_1(3get|4list|3set|6remove)E",
     r"may_read|may_write|take_string|Receiver|4callEiRNS_4CallE": None,
 }
-
-
-def disassemble(path):
-    text = subprocess.run(["objdump", "-dr", "--no-show-raw-insn", path], check=True, capture_output=True, text=True).stdout
-    functions, name = {}, None
-    for line in text.splitlines():
-        label = re.match(r"^[0-9a-f]+ <(.*)>:$", line)
-        if label:
-            name = label[1]
-            functions[name] = []
-        elif name and line.strip():
-            functions[name].append(line.strip())
-    return functions
+# Back to where a function's own frame was, or to its caller's.
+GIVES_BACK = re.compile(r"(add\s+\$0x[0-7]?[0-9a-f]{0,7},%rsp|sub\s+\$0xf{8}[0-9a-f]{8},%rsp|lea\s+-0x[0-9a-f]+\(%rbp\),%rsp|mov\s+%rbp,%rsp|pop\b)")
 
 
 class Function:
-    def __init__(self, name, lines):
-        self.frame, self.calls, self.indirect, self.problems = 0, set(), False, []
-        pushed = 0
-        for index, line in enumerate(lines):
-            instruction = line.split("\t", 1)[1] if "\t" in line else line
-            relocation = lines[index + 1] if index + 1 < len(lines) and "R_X86_64" in lines[index + 1] else ""
-            if re.match(r"push\b", instruction):
-                pushed += 8
-            taken = re.match(r"sub\s+\$0x([0-9a-f]+),%rsp", instruction)
-            if taken:
-                pushed += int(taken[1], 16)
-            if re.match(r"add\s+\$0xf+([0-9a-f]{1,8}),%rsp", instruction):
-                pushed += (1 << 32) - int(re.match(r"add\s+\$0xf+([0-9a-f]{1,8}),%rsp", instruction)[1].rjust(8, "f"), 16)
-            if re.match(r"(sub|and)\s+%r", instruction) and instruction.rstrip().endswith("%rsp"):
-                self.problems.append(f"{name}: frame of variable size")
-            jump = re.match(r"(call|jmp|j[a-z]+)\s+(\*?)(\S+)(?:\s+<([^>+]+)(\+0x[0-9a-f]+)?>)?", instruction)
-            if not jump:
-                continue
-            if jump[2] == "*":
-                # A jump table's own targets are in the function; a call through a pointer is not.
-                if jump[1] == "call" or "notrack" not in instruction and "(" not in jump[3]:
-                    self.indirect = True
-                continue
-            target = re.search(r"R_X86_64_(?:PLT32|PC32)\s+(\S+?)(?:-0x[0-9a-f]+|\+0x[0-9a-f]+)?$", relocation)
-            if target and not target[1].startswith("."):
-                self.calls.add(target[1])
-            elif jump[4] and jump[4] != name:
-                self.calls.add(jump[4])
-        self.frame = pushed + RETURN_ADDRESS
+    def __init__(self, name, frame, calls, is_indirect, problems):
+        self.name, self.frame, self.calls, self.is_indirect, self.problems = name, frame, calls, is_indirect, problems
 
 
-def resolve_indirect(name, functions):
+def disassemble(archive):
+    """Instructions by function: {address: (name, [text])}. By address, since local names repeat."""
+    with tempfile.TemporaryDirectory() as directory:
+        linked = directory + "/linked"
+        # What is undefined is reported by object_contract.
+        subprocess.run(["ld", "-e", "0", "--unresolved-symbols=ignore-all", link_together(archive, directory), "-o", linked],
+                       check=True, stderr=subprocess.DEVNULL)
+        text = subprocess.run(["objdump", "-d", "--no-show-raw-insn", linked], check=True, capture_output=True, text=True).stdout
+    functions, current = {}, None
+    for line in text.splitlines():
+        label = re.match(r"^([0-9a-f]+) <(.*)>:$", line)
+        if label:
+            current = []
+            functions[int(label[1], 16)] = (label[2], current)
+        elif "\t" in line:
+            current.append(line.split("\t", 1)[1].strip())
+    return functions
+
+
+def stack_taken(name, instruction, problems):
+    """Bytes that one instruction takes."""
+    if re.match(r"push\b", instruction):
+        return 8
+    taken = re.match(r"sub\s+\$0x([0-9a-f]{1,7}),%rsp", instruction)
+    if taken:
+        return int(taken[1], 16)
+    taken = re.match(r"(?:add\s+\$|lea\s+)0x(f{8}[0-9a-f]{8}),?.*%rsp$", instruction) or re.match(r"lea\s+-0x([0-9a-f]+)\(%rsp\),%rsp", instruction)
+    if taken:
+        value = int(taken[1], 16)
+        return (1 << 64) - value if value >> 63 else value
+    aligned = re.match(r"and\s+\$0x(f+[0-9a-f]{2}),%rsp", instruction)
+    if aligned:
+        return (1 << 64) - int(aligned[1].rjust(16, "f"), 16)
+    # Any other instruction that has the stack pointer as its last, written, operand.
+    if instruction.endswith(",%rsp") and not re.match(r"(cmp|test)", instruction) and not GIVES_BACK.match(instruction):
+        problems.append(f"{name}: frame of variable size ({instruction})")
+    return 0
+
+
+def is_jump_table(instructions, index):
+    """gcc's and clang's switch: the target is read from a table of offsets and added to the table's address."""
+    before = instructions[max(0, index - 4):index]
+    return instructions[index].startswith("jmp") and any(re.match(r"movslq\s+\S*\(%\w+,%\w+,4\)", line) for line in before)
+
+
+def analyse(address, name, instructions, functions):
+    frame, calls, is_indirect, problems = RETURN_ADDRESS, set(), False, []
+    for index, instruction in enumerate(instructions):
+        frame += stack_taken(name, instruction, problems)
+        instruction = re.sub(r"^(notrack|bnd|rex\S*)\s+", "", instruction)
+        jump = re.match(r"(call|j[a-z]+)\s+(\*?)(?:([0-9a-f]+)\s+<(\S+?)(?:\+0x[0-9a-f]+)?>)?", instruction)
+        if not jump:
+            continue
+        if jump[2]:
+            is_indirect |= not is_jump_table(instructions, index)
+        elif jump[3] is None:
+            problems.append(f"{name}: a call that was not understood ({instruction})")
+        elif int(jump[3], 16) in functions:
+            calls.add(int(jump[3], 16))
+        elif jump[4] != name:
+            problems.append(f"call of an unknown function: {jump[4]} in {name}")
+    # A loop to the function's own start is no call.
+    if not any(line.startswith("call") and f"{address:x} <" in line for line in instructions):
+        calls.discard(address)
+    return Function(name, frame, calls, is_indirect, problems)
+
+
+def reached_indirectly(name, functions):
     for pattern, reached in INDIRECT.items():
         if re.search(pattern, name):
-            return {f for f in functions if reached and re.search(reached, f)}
+            return {address for address, function in functions.items() if reached and re.search(reached, function.name)}
     return None
 
 
-def depth(name, functions, known, path, problems):
-    if name in known:
-        return known[name]
-    if name in path:
-        problems.add(f"recursion: {' > '.join(path[path.index(name):] + [name])}")
-        return 0
-    function = functions.get(name)
-    if function is None:
-        problems.add(f"call of an unknown function: {name}")
+def depth(address, functions, known, path, problems):
+    if address in known:
+        return known[address]
+    function = functions[address]
+    if address in path:
+        cycle = path[path.index(address):] + [address]
+        problems.add("recursion: " + " > ".join(functions[step].name for step in cycle))
         return 0
     problems.update(function.problems)
     calls = set(function.calls)
-    if function.indirect:
-        reached = resolve_indirect(name, functions)
+    if function.is_indirect:
+        reached = reached_indirectly(function.name, functions)
         if reached is None:
-            problems.add(f"indirect call in {name}")
+            problems.add(f"indirect call in {function.name}")
         else:
             calls |= reached
-    below = max((depth(call, functions, known, path + [name], problems) for call in calls), default=0)
-    known[name] = function.frame + below
-    return known[name]
-
-
-def demangle_handler(name):
-    match = re.match(r"_ZN5plash6engine\d+emulate_(.*)ERKNS0_9ArgumentsE$", name)
-    return match and match[1]
+    known[address] = function.frame + max((depth(call, functions, known, path + [address], problems) for call in calls), default=0)
+    return known[address]
 
 
 def measure(archive):
-    with tempfile.TemporaryDirectory() as directory:
-        functions = {name: Function(name, lines) for name, lines in disassemble(link_together(archive, directory)).items()}
+    """Stack of each emulated call, and what was wrong on the way."""
+    listing = disassemble(archive)
+    functions = {address: analyse(address, name, lines, listing) for address, (name, lines) in listing.items()}
+    entry = sum(function.frame for function in functions.values() if DISPATCHERS.search(function.name))
     problems, known, table = set(), {}, {}
-    for name in functions:
-        handler = demangle_handler(name)
+    for address, function in functions.items():
+        handler = HANDLER.match(function.name)
         if handler:
-            table[handler] = depth(name, functions, known, [], problems)
-    if "plash_syscall" in functions:
-        entry = functions["plash_syscall"].frame
-        dispatch = [n for n in functions if "8dispatch" in n]
-        entry += sum(functions[n].frame for n in dispatch)
-        table = {handler: size + entry for handler, size in table.items()}
+            table[handler[1]] = entry + depth(address, functions, known, [], problems)
     return table, problems
 
 
 def main():
     archive, definitions = sys.argv[1:3]
     table, problems = measure(archive)
-    expected = re.findall(r"^PLASH_SYSCALL\((\w+), EMULATED\)", open(definitions, encoding="utf-8").read(), re.M)
+    with open(definitions, encoding="utf-8") as file:
+        expected = re.findall(r"^PLASH_SYSCALL\((\w+), EMULATED\)", file.read(), re.M)
     problems |= {f"no handler for {name}" for name in expected if name not in table}
     problems |= {f"{name} needs {size} bytes of stack, more than {BUDGET}" for name, size in table.items() if size > BUDGET}
     for name, size in sorted(table.items(), key=lambda item: -item[1]):
