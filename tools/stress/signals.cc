@@ -29,6 +29,7 @@ Board *current_board = nullptr;
 HandlerStyle current_style;
 void (*current_handler)(Context &) = nullptr;
 std::atomic<bool> stopping;
+std::atomic<unsigned> ready;  // threads that exist
 
 thread_local Worker *this_worker = nullptr;
 thread_local timer_t this_timer = nullptr;
@@ -118,6 +119,10 @@ void work(Worker &worker, void (*body)(Context &)) {
     throw std::system_error(errno, std::generic_category(), "timer_create");
   this_worker = &worker;
   Context &context = worker.context();
+  // A thread that is interrupted all the time may hold a lock of libc for long: no signal before
+  // all threads are there.
+  ready.fetch_add(1);
+  while (ready.load() < current_style.threads) sched_yield();
   arm_thread_timer(context.random);
   set_blocked(false);
   while (!stopping.load(std::memory_order_relaxed)) body(context);
@@ -173,6 +178,7 @@ void run_interrupted(Board &board, const HandlerStyle &style, std::uint64_t seed
   current_style = style;
   current_handler = handler;
   stopping.store(false);
+  ready.store(0);
   set_blocked(true);
   install(thread_signal);
   install(process_signal);
@@ -182,6 +188,7 @@ void run_interrupted(Board &board, const HandlerStyle &style, std::uint64_t seed
   for (unsigned i = 0; i < style.threads; ++i)
     workers.push_back(std::make_unique<Worker>(board, i, seed));
   for (const auto &worker : workers) threads.emplace_back(work, std::ref(*worker), body);
+  while (ready.load() < style.threads) sched_yield();
   arm_process_timer(random);
   std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
   stopping.store(true);
