@@ -223,6 +223,13 @@ class Receiver {
       if (waiting_) cancel();
       return more;
     }
+    // recvmsg(2) may say end of file although the reply is there: it looks at the queue, then at
+    // whether the other side has closed, and does not see a reply and a close between the two looks.
+    // The second time it cannot miss the reply.
+    if (size == 0 && !ended_) {
+      ended_ = true;
+      return more;
+    }
     if (size == 0) return -EIO;
     // The other side closed before it had read all that was sent to it, say a cancellation that
     // came too late. The kernel tells that once, ahead of the reply that is there.
@@ -340,6 +347,7 @@ class Receiver {
   bool interrupted_ = false;
   bool cancelled_ = false;
   bool reset_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace
