@@ -63,6 +63,20 @@ void name_thread(const char *path) noexcept {
   system_call(__NR_prctl, PR_SET_NAME, as_argument(name), 0, 0, 0);
 }
 
+bool mapped_by_loader(const ProcessStack &stack) noexcept {
+  return stack.auxiliary(AT_ENTRY) == reinterpret_cast<unsigned long>(plash_start);
+}
+
+// As the kernel does, after the path. Without one the kernel has named it after the file, but that was the loader where a static
+// program was executed: argv[0] is the best guess then.
+void name_thread_for(const ProcessStack &stack) noexcept {
+  if ((message.flags & exec_by_descriptor) == 0) {
+    name_thread(message.path);
+  } else if (mapped_by_loader(stack) && stack.argument_count() != 0) {
+    name_thread(stack.arguments()[0]);
+  }
+}
+
 // Maps the file behind descriptor.
 ElfImage load(int descriptor, const char *path, Placement placement, ElfFile &file) noexcept {
   ElfImage image;
@@ -154,13 +168,13 @@ extern "C" [[noreturn]] void plash_run(unsigned long *start) {
   find_programs_filters();
   if (take_exec_message(message)) {
     stack.set_auxiliary(AT_EXECFN, reinterpret_cast<unsigned long>(message.path));
-    if ((message.flags & exec_by_descriptor) == 0) name_thread(message.path);
+    name_thread_for(stack);
     if ((message.flags & exec_ignores_sigsys) != 0) ignore_sigsys();
   }
   // The program's limit of descriptors may not even allow what it takes to load it.
   DescriptorRoom room;
   keep_program_open();
-  if (stack.auxiliary(AT_ENTRY) == reinterpret_cast<unsigned long>(plash_start)) run_mapped_here(stack, room);
+  if (mapped_by_loader(stack)) run_mapped_here(stack, room);
   run_mapped_by_kernel(stack, room);
 }
 

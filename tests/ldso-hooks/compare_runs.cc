@@ -3,7 +3,7 @@
 // Runs each case of a program natively and in the sandbox, each time in a fresh scratch directory with the same contents, and
 // compares what it printed and how it ended.
 //
-//   compare PROGRAM LAUNCHER...     the launcher's words, to be followed by the program's; {} in them stands for the directory
+//   compare-runs PROGRAM LAUNCHER...     the launcher's words, to be followed by the program's; {} in them stands for the directory
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -132,11 +132,12 @@ bool same(const fs::path &program, const std::string &name, const std::vector<st
 
 int main(int count, char **arguments) {
   if (count < 3) {
-    std::cerr << "usage: compare PROGRAM LAUNCHER...\n";
+    std::cerr << "usage: compare-runs PROGRAM LAUNCHER...\n";
     return 2;
   }
   const fs::path program = fs::absolute(arguments[1]);
-  const std::vector<std::string> launcher(arguments + 2, arguments + count);
+  std::vector<std::string> launcher(arguments + 2, arguments + count);
+  launcher[0] = fs::absolute(launcher[0]);
   const char *only = std::getenv("CASE");
   int failed = 0;
   int total = 0;
