@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
@@ -14,8 +15,9 @@
 namespace plash::engine {
 namespace {
 
-constexpr std::uint64_t prefix_room = 2048;  // for the words of #! lines
-constexpr std::uint64_t name_room = 24;      // "/dev/fd/NUMBER/"
+constexpr std::uint64_t short_prefix_room = 192;  // for the words of most #! lines
+constexpr std::uint64_t prefix_room = 8192;       // and of all, with the ELF interpreter's path
+constexpr std::uint64_t name_room = 24;           // "/dev/fd/NUMBER/"
 constexpr char preload_name[] = "LD_PRELOAD";
 
 std::uint64_t count_strings(char *const *strings) noexcept {
@@ -75,67 +77,127 @@ char *name_script(char *to, int directory, const Bytes &path) noexcept {
   return name;
 }
 
-class Image {
- public:
-  long execute(const Location &location, int directory, std::uint64_t flags, char *const *arguments,
-               char *const *environment) noexcept {
-    const std::uint64_t argument_count = count_strings(arguments);
-    const std::uint64_t environment_count = count_strings(environment);
-    const std::uint64_t size = prefix_room + capabilities_room + name_room + location.path.size +
-                               1 + (argument_count + environment_count + 32) * sizeof(char *);
-    const Memory memory(size);
-    if (!memory.good()) return -ENOMEM;
-    char *words = memory.bytes();
-    methods::Exec::Request request;
-    request.flags = flags & AT_SYMLINK_NOFOLLOW;
-    set_location(request, location);
-    request.size = prefix_room;
-    methods::Exec::Reply reply;
-    const long error = ask<methods::Exec>(request, reply, {words, prefix_room});
-    if (error != 0) return error;
-
-    char *capabilities = words + prefix_room;
-    char *name = capabilities + capabilities_room;
-    // The vectors come first in what is left, aligned.
-    auto **vectors = reinterpret_cast<char **>(
-        (reinterpret_cast<unsigned long>(name + name_room + location.path.size + 1) + 7) & ~7ul);
-    char **new_arguments = const_cast<char **>(arguments);
-    if (reply.prefix_count != 0) {
-      new_arguments = vectors;
-      const char *word = reply.prefix.data;
-      for (std::uint64_t i = 0; i < reply.prefix_count; ++i) {
-        *vectors++ = const_cast<char *>(word);
-        word += strlen(word) + 1;
-      }
-      *vectors++ = name_script(name, directory, location.path);
-      for (std::uint64_t i = 1; i < argument_count; ++i) *vectors++ = arguments[i];
-      *vectors++ = nullptr;
-    }
-    describe_capabilities(capabilities);
-    char **new_environment = complete(environment, environment_count, capabilities, vectors);
-    const long result =
-        system_call(__NR_execveat, reply.file, as_argument(""), as_argument(new_arguments),
-                    as_argument(new_environment), AT_EMPTY_PATH);
-    system_call(__NR_close, reply.file);
-    return result;
-  }
-
- private:
-  // The environment with the variables that keep the new image in the sandbox's way of working.
-  static char **complete(char *const *environment, std::uint64_t count, char *capabilities,
-                         char **room) noexcept {
-    char **copy = room;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      if (is_variable(environment[i], "PLASH_CAPS")) continue;
-      *room++ = environment[i];
-    }
-    *room++ = capabilities;
-    if (state.preload != nullptr && find_variable(environment, preload_name) == nullptr)
-      *room++ = const_cast<char *>(state.preload);
-    *room = nullptr;
-    return copy;
-  }
+// What a new image needs besides the file: the server's answer, and vectors where the caller's own
+// will not do.
+struct Image {
+  methods::Exec::Reply reply;
+  char *const *arguments;
+  char *const *environment;
 };
+
+long look_up(const Location &location, std::uint64_t flags, Buffer words, Image &image) noexcept {
+  methods::Exec::Request request;
+  request.flags = flags & AT_SYMLINK_NOFOLLOW;
+  set_location(request, location);
+  request.size = words.size;
+  return ask<methods::Exec>(request, image.reply, words);
+}
+
+// A file that was written a moment ago may still be open in the server, which closes its copy right
+// after the answer; the kernel does not execute what somebody can write to. Somebody who keeps it
+// open is seen all the same, a little later.
+long execute_file(const Image &image) noexcept {
+  constexpr int attempts = 20;
+  constexpr timespec pause{0, 500'000};
+  long result = 0;
+  for (int i = 0; i < attempts; ++i) {
+    result =
+        system_call(__NR_execveat, image.reply.file, as_argument(""), as_argument(image.arguments),
+                    as_argument(image.environment), AT_EMPTY_PATH);
+    if (result != -ETXTBSY) break;
+    system_call(__NR_nanosleep, as_argument(&pause), 0);
+  }
+  system_call(__NR_close, image.reply.file);
+  return result;
+}
+
+// The environment holds what keeps the new image in the sandbox's way of working.
+bool is_complete(char *const *environment, const char *capabilities) noexcept {
+  const char *value = find_variable(environment, "PLASH_CAPS");
+  constexpr std::uint64_t name_size = sizeof "PLASH_CAPS";
+  if (value == nullptr || strlen(value) != strlen(capabilities) - name_size ||
+      memcmp(value, capabilities + name_size, strlen(value)) != 0) {
+    return false;
+  }
+  return state.preload == nullptr || find_variable(environment, preload_name) != nullptr;
+}
+
+char **append_words(char **to, const Image &image) noexcept {
+  const char *word = image.reply.prefix.data;
+  for (std::uint64_t i = 0; i < image.reply.prefix_count; ++i) {
+    *to++ = const_cast<char *>(word);
+    word += strlen(word) + 1;
+  }
+  return to;
+}
+
+char **append_environment(char **to, char *const *environment, char *capabilities) noexcept {
+  for (std::uint64_t i = 0; i < count_strings(environment); ++i) {
+    if (!is_variable(environment[i], "PLASH_CAPS")) *to++ = environment[i];
+  }
+  *to++ = capabilities;
+  if (state.preload != nullptr && find_variable(environment, preload_name) == nullptr) {
+    *to++ = const_cast<char *>(state.preload);
+  }
+  return to;
+}
+
+// Executes with vectors of its own: a script, or an environment that lacks something.
+__attribute__((noinline)) long execute_with_vectors(const Location &location, int directory,
+                                                    Image &image) noexcept {
+  const std::uint64_t count = count_strings(image.arguments);
+  const std::uint64_t text = capabilities_room + name_room + location.path.size + 1;
+  const std::uint64_t entries =
+      count + count_strings(image.environment) + image.reply.prefix_count + 8;
+  const Memory memory(text + entries * sizeof(char *));
+  if (!memory.good()) {
+    system_call(__NR_close, image.reply.file);
+    return -ENOMEM;
+  }
+  auto **vector = reinterpret_cast<char **>(memory.bytes());
+  char *capabilities = memory.bytes() + entries * sizeof(char *);
+  describe_capabilities(capabilities);
+  if (image.reply.prefix_count != 0) {
+    char **arguments = vector;
+    vector = append_words(vector, image);
+    *vector++ = name_script(capabilities + capabilities_room, directory, location.path);
+    for (std::uint64_t i = 1; i < count; ++i) *vector++ = image.arguments[i];
+    *vector++ = nullptr;
+    image.arguments = arguments;
+  }
+  if (!is_complete(image.environment, capabilities)) {
+    char **environment = vector;
+    vector = append_environment(vector, image.environment, capabilities);
+    *vector = nullptr;
+    image.environment = environment;
+  }
+  return execute_file(image);
+}
+
+long execute_image(const Location &location, int directory, Image &image) noexcept {
+  char capabilities[capabilities_room];
+  describe_capabilities(capabilities);
+  // The common case takes no memory: nothing is left behind in the parent of a vfork(2) child.
+  if (image.reply.prefix_count == 0 && is_complete(image.environment, capabilities))
+    return execute_file(image);
+  return execute_with_vectors(location, directory, image);
+}
+
+__attribute__((noinline)) long execute_with_long_words(const Location &location, int directory,
+                                                       std::uint64_t flags, Image &image) noexcept {
+  const Memory memory(prefix_room);
+  if (!memory.good()) return -ENOMEM;
+  const long error = look_up(location, flags, {memory.bytes(), prefix_room}, image);
+  return error != 0 ? error : execute_image(location, directory, image);
+}
+
+__attribute__((noinline)) long execute_location(const Location &location, int directory,
+                                                std::uint64_t flags, Image &image) noexcept {
+  char words[short_prefix_room];
+  const long error = look_up(location, flags, {words, sizeof words}, image);
+  if (error == -E2BIG) return execute_with_long_words(location, directory, flags, image);
+  return error != 0 ? error : execute_image(location, directory, image);
+}
 
 long execute_at(long directory, const char *path, char *const *arguments, char *const *environment,
                 std::uint64_t flags) noexcept {
@@ -146,8 +208,8 @@ long execute_at(long directory, const char *path, char *const *arguments, char *
   if (error != 0) return error;
   const bool relative = location.path.size == 0 || location.path.data[0] != '/';
   const bool named = static_cast<int>(directory) == AT_FDCWD && location.flags == 0;
-  return Image().execute(location, relative && !named ? location.base : -1, flags, arguments,
-                         environment);
+  Image image{{}, arguments, environment};
+  return execute_location(location, relative && !named ? location.base : -1, flags, image);
 }
 
 }  // namespace

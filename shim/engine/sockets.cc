@@ -81,6 +81,7 @@ long call_with_name(long number, const Arguments &arguments, int address_index) 
   const unsigned room =
       address != nullptr && size != nullptr && may_read(size, sizeof *size) ? *size : 0;
   const long result = call_kernel(number, arguments);
+  if (result <= 0 && is_directory(arguments.number(0))) return -ENOTSOCK;
   if (result < 0 || room == 0) return result;
   const long error = restore_name(address, room, size);
   // What accept(2) and recvfrom(2) have taken would be lost with an error.

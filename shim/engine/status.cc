@@ -134,6 +134,44 @@ long access_at(long directory, const char *path, std::uint64_t mode, std::uint64
   return ask<methods::Access>(request, reply);
 }
 
+// What the kernel shows for descriptors of no file: "pipe:[INODE]" (proc(5), /proc/pid/fd). 0 for files and directories.
+long read_descriptor_link(int descriptor, char *buffer, long size) noexcept {
+  struct stat status;
+  const long error = system_call(__NR_fstat, descriptor, as_argument(&status));
+  if (error != 0) return -ENOENT;
+  const char *kind = "anon_inode:[";
+  switch (status.st_mode & S_IFMT) {
+    case S_IFREG:
+    case S_IFDIR:
+    case S_IFCHR:
+    case S_IFBLK:
+      return 0;
+    case S_IFLNK:
+      return -EINVAL;
+    case S_IFIFO:
+      kind = "pipe:[";
+      break;
+    case S_IFSOCK:
+      if (is_directory_object(descriptor)) return 0;
+      kind = "socket:[";
+      break;
+    default:
+      break;
+  }
+  char text[48];
+  char *end = text;
+  while (*kind != '\0') *end++ = *kind++;
+  char digits[24];
+  int count = 0;
+  for (std::uint64_t rest = status.st_ino; rest != 0 || count == 0; rest /= 10) digits[count++] = static_cast<char>('0' + rest % 10);
+  while (count != 0) *end++ = digits[--count];
+  *end++ = ']';
+  const long length = end - text < size ? end - text : size;
+  if (!may_write(buffer, static_cast<unsigned long>(length))) return -EFAULT;
+  memcpy(buffer, text, static_cast<std::size_t>(length));
+  return length;
+}
+
 long readlink_at(long directory, const char *path, char *buffer, long size) noexcept {
   if (static_cast<int>(size) <= 0) return -EINVAL;
   // An empty path means a descriptor of a symlink, which the kernel reads.
@@ -145,6 +183,11 @@ long readlink_at(long directory, const char *path, char *buffer, long size) noex
   Location location;
   long error = locate(directory, path, 0, Last::keep, location);
   if (error != 0) return error;
+  if (const int alias = descriptor_alias(location.path); alias >= 0) {
+    const long link = read_descriptor_link(alias, buffer, size);
+    if (link != 0) return link;
+    location = {alias, {"", 0}, 0};
+  }
   methods::Readlink::Request request;
   set_location(request, location);
   request.size = static_cast<unsigned>(size) < max_path_size + 1 ? static_cast<unsigned>(size)
