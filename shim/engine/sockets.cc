@@ -46,8 +46,8 @@ long locate_socket(const Bytes &path, Location &location) noexcept {
 }
 
 // The kernel's name of a socket, of which size bytes were written to address, where room is what
-// there was; replaced by the name that was given when it was bound. -errno where it could not be asked
-// for.
+// there was; replaced by the name that was given when it was bound. -errno where it could not be
+// asked for.
 long restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
   if (address == nullptr || size == nullptr || *size > room) return 0;
   Bytes kernel_name;
@@ -81,7 +81,7 @@ long call_with_name(long number, const Arguments &arguments, int address_index) 
   const unsigned room =
       address != nullptr && size != nullptr && may_read(size, sizeof *size) ? *size : 0;
   const long result = call_kernel(number, arguments);
-  if (result <= 0 && is_directory(arguments.number(0))) return -ENOTSOCK;
+  if (result <= 0 && is_directory_object(arguments[0])) return -ENOTSOCK;
   if (result < 0 || room == 0) return result;
   const long error = restore_name(address, room, size);
   // What accept(2) and recvfrom(2) have taken would be lost with an error.
