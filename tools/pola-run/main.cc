@@ -19,6 +19,7 @@
 #include "tools/pola-run/supervisor.h"
 #include "tools/pola-run/temporary_directories.h"
 #include "tools/pola-run/terminal.h"
+#include "tools/server/death_watch.h"
 #include "tools/server/server.h"
 
 namespace plash::pola_run {
@@ -107,6 +108,7 @@ int run(const Options &options) {
   cwd.reset();
 
   raise_descriptor_limit();
+  const server::DeathWatch death_watch;
   server.start();
   return supervise(sandbox, options.program, terminal);
 }

@@ -99,8 +99,11 @@ void Fault::after(Step &step) const noexcept {
   auto &message = *reinterpret_cast<msghdr *>(step.arguments[1]);
   switch (kind) {
     case missing:
-      drop_descriptors(message);
-      step.result = 0;
+      // Whatever else comes, until the other side has closed.
+      while (step.result > 0) {
+        drop_descriptors(message);
+        step.result = system_call(step.number, step.arguments[0], step.arguments[1], 0);
+      }
       break;
     case truncated:
       message.msg_flags |= MSG_TRUNC;

@@ -16,6 +16,7 @@
 
 #include "protocol/methods.h"
 #include "protocol/packet.h"
+#include "tools/server/death_watch.h"
 
 namespace plash::stress {
 namespace {
@@ -142,13 +143,16 @@ CallServer start_call_server() {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     throw std::system_error(errno, std::generic_category(), "socketpair");
   UniqueFd client(ends[0]);
-  UniqueFd server(ends[1]);
+  UniqueFd server_end(ends[1]);
   const pid_t process = fork();
   if (process < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (process == 0) {
     client.reset();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    serve(server.get());
+    {
+      const server::DeathWatch death_watch;
+      serve(server_end.get());
+    }
     _exit(0);
   }
   return {std::move(client), process};

@@ -119,25 +119,56 @@ int call_once(Board &board) {
   return access(Fixture(context, "a/file"), F_OK) == 0 ? 0 : errno;
 }
 
-// Threads wait for replies of a stopped server, another thread forks a child that stays; then the
-// server is killed.
-void kill_server(Board &board) {
+// A child that stays, made by fork between two system calls of the call: it holds what the call had
+// open there.
+struct Straggler {
+  unsigned at;  // system calls of the path to let pass first
+  unsigned passed = 0;
+  pid_t child = -1;
+};
+
+void fork_straggler(Step &step, void *data) {
+  Straggler &straggler = *static_cast<Straggler *>(data);
+  if (step.kind != Step::after_system_call || straggler.child >= 0) return;
+  if (straggler.passed++ != straggler.at) return;
+  straggler.child = _Fork();
+  if (straggler.child == 0) {
+    for (;;) pause();
+  }
+}
+
+struct Call {
+  Board &board;
+  int error = 0;
+};
+
+void make_call(void *data) {
+  Call &call = *static_cast<Call *>(data);
+  call.error = call_once(call.board);
+}
+
+// Threads wait for replies of a stopped server, one of them having left a child in the middle of
+// its call; then the server is killed. Every call ends.
+void kill_server(Board &board, unsigned at) {
   request(board, ServerRequest::stop, ServerRequest::stopped);
+  const unsigned count = board.settings.threads;
   std::atomic<unsigned> wrong{0};
   std::atomic<unsigned> ended{0};
   std::vector<std::thread> threads;
-  const unsigned count = board.settings.threads;
-  for (unsigned i = 0; i < count; ++i) {
+  for (unsigned i = 1; i < count; ++i) {
     threads.emplace_back([&] {
       if (call_once(board) != EIO) ++wrong;
       ++ended;
     });
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  const pid_t child = fork();
-  if (child == 0) {
-    for (;;) pause();
-  }
+  Straggler straggler{at};
+  threads.emplace_back([&] {
+    Call call{board};
+    step_through(make_call, &call, fork_straggler, &straggler);
+    if (call.error != EIO) ++wrong;
+    ++ended;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
   request(board, ServerRequest::kill, ServerRequest::killed);
   timespec begin{};
   clock_gettime(CLOCK_MONOTONIC, &begin);
@@ -145,11 +176,19 @@ void kill_server(Board &board) {
     board.heartbeat.fetch_add(1);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  board.note("the server killed: " + std::to_string(ended.load()) + " of " + std::to_string(count) +
-             " pending calls ended within " + std::to_string(seconds_since(begin)) + " s");
-  if (ended.load() != count) board.fail("a call hangs after the server was killed");
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
+  if (ended.load() != count) {
+    board.fail("a call hangs after the server was killed, with a child made behind system call " +
+               std::to_string(at + 1));
+  } else {
+    board.note("the server killed: all " + std::to_string(count) + " pending calls ended after " +
+               std::to_string(seconds_since(begin)) + " s");
+  }
+  if (straggler.child > 0) {
+    kill(straggler.child, SIGKILL);
+    waitpid(straggler.child, nullptr, 0);
+  } else {
+    board.fail("no child was made in the middle of the call");
+  }
   for (std::thread &thread : threads) thread.join();
   if (wrong.load() != 0) board.fail("a pending call did not end with EIO");
   if (const int error = call_once(board); error != EIO)
@@ -162,7 +201,9 @@ void run_processes(Board &board) {
   const DescriptorSet before = open_descriptors();
   make_at_random(board, board.settings.milliseconds);
   make_at_each_system_call(board);
-  if (board.settings.door != Door::none) kill_server(board);
+  // Behind the first or the second system call: both leave the sending end open in the child.
+  if (board.settings.door != Door::none)
+    kill_server(board, static_cast<unsigned>(board.settings.seed % 2));
   const DescriptorSet now = open_descriptors();
   if (now != before) board.fail("descriptors leaked: " + describe(now & ~before));
 }
