@@ -36,6 +36,12 @@ int open_descriptors() {
   return count;
 }
 
+// The object's thread closes its copies of a call's descriptors when it gets to it.
+int descriptors_after_a_while(int expected) {
+  for (int i = 0; i < 200 && open_descriptors() != expected; ++i) ::usleep(10'000);
+  return open_descriptors();
+}
+
 struct Request {
   PacketHeader header{};
   std::string payload;
@@ -217,7 +223,7 @@ TEST_CASE("an object whose server is gone gives EIO, without SIGPIPE") {
   const int before = open_descriptors();
   int file;
   CHECK(open_file(client.get(), file) == -EIO);
-  CHECK(open_descriptors() == before);
+  CHECK(descriptors_after_a_while(before) == before);
 }
 
 TEST_CASE("what is no object gives an error and leaks nothing") {
@@ -226,7 +232,7 @@ TEST_CASE("what is no object gives an error and leaks nothing") {
   int file;
   CHECK(open_file(null.get(), file) == -EIO);
   CHECK(open_file(-1, file) == -EBADF);
-  CHECK(open_descriptors() == before);
+  CHECK(descriptors_after_a_while(before) == before);
 }
 
 TEST_CASE("a closed descriptor is not mistaken for the call's own sockets") {
@@ -294,7 +300,7 @@ TEST_CASE("a reply that makes no sense gives EIO and its descriptors are closed"
     const int before = open_descriptors();
     int file;
     CHECK(open_file(object.client(), file) == -EIO);
-    CHECK(open_descriptors() == before);
+    CHECK(descriptors_after_a_while(before) == before);
   }
 }
 
@@ -341,8 +347,8 @@ TEST_CASE("no room for a reply's descriptor gives EMFILE") {
   const int before = open_descriptors();
   int file;
   CHECK(open_file(object.client(), file) == -EMFILE);
-  ::usleep(100'000);
-  CHECK(open_descriptors() == before);
+  ::usleep(100'000);  // until the limit is what it was
+  CHECK(descriptors_after_a_while(before) == before);
 }
 
 namespace {
