@@ -103,6 +103,12 @@ int handle(Context &context, const methods::Readlink::Request &request,
     auto text = read_link(target.fd.get(), "");
     if (const int *failure = std::get_if<int>(&text)) return *failure;
     context.bytes = std::get<std::string>(text);
+  } else if (request.path.size == 0) {
+    auto text = target.file_descriptor
+                    ? name_of(*context.object.directory.name_space, target.fd.get())
+                    : path_of(target.directory);
+    if (const int *failure = std::get_if<int>(&text)) return *failure;
+    context.bytes = std::get<std::string>(text);
   } else {
     return -EINVAL;
   }
@@ -117,9 +123,9 @@ int handle(Context &context, const methods::Chmod::Request &request, methods::Ch
   if (error != 0) return error;
   if (S_ISLNK(target.status.stx_mode)) return -EOPNOTSUPP;
   const auto mode = static_cast<unsigned>(request.mode & 07777);
-  // A set-ID program would run with the rights of whoever runs the server.
-  const unsigned new_bits = mode & set_id_bits & ~static_cast<unsigned>(target.status.stx_mode);
-  if (new_bits != 0 && !target.is_directory) return -EPERM;
+  // A set-ID program would run with the rights of whoever runs the server. Not even bits that are
+  // there already are set again: writing to the file may clear them in between.
+  if ((mode & set_id_bits) != 0 && !target.is_directory) return -EPERM;
   return ::chmod(descriptor_path(descriptor_of(target)).c_str(), mode) == 0 ? 0 : -errno;
 }
 

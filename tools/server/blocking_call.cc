@@ -5,7 +5,7 @@
 
 #include <cerrno>
 #include <csignal>
-#include <thread>
+#include <exception>
 
 namespace plash::server {
 namespace {
@@ -21,33 +21,45 @@ void prepare_interrupts() {
   ::sigaction(interrupt_signal(), &action, nullptr);
 }
 
-void BlockingCall::start() {
-  running_ = true;
-  std::thread([self = shared_from_this()] { self->run(); }).detach();
+void BlockingCall::start(Threads &threads) {
+  threads.spawn([self = shared_from_this()] { self->run(); });
+}
+
+Outcome BlockingCall::work() const noexcept {
+  Outcome outcome;
+  try {
+    do {
+      outcome = later_.work();
+      // Only the caller's cancellation ends it; a signal of another origin does not.
+    } while (outcome.error == -EINTR && !cancelled_);
+  } catch (const std::exception &) {
+    outcome.error = -ENOMEM;
+  }
+  return outcome;
 }
 
 void BlockingCall::run() {
   {
     const std::lock_guard lock(mutex_);
     thread_ = ::pthread_self();
+    running_ = true;
   }
-  Outcome outcome;
-  do {
-    outcome = work_();
-    // Only the caller's cancellation ends it; a signal of another origin does not.
-  } while (outcome.error == -EINTR && !cancelled_);
+  sigset_t interrupts;
+  ::sigemptyset(&interrupts);
+  ::sigaddset(&interrupts, interrupt_signal());
+  ::pthread_sigmask(SIG_UNBLOCK, &interrupts, nullptr);
+  Outcome outcome = work();
   {
+    // And with it what the call held: who has the answer must not find the server in the FIFO.
     const std::lock_guard lock(mutex_);
     running_ = false;
+    later_ = {};
   }
-  work_ = nullptr;  // and with it what the call held: who has the answer must not find the server in the FIFO
-  reply_(reply_socket_.get(), std::move(outcome));
-  finished_ = true;
-}
-
-void BlockingCall::interrupt() {
-  const std::lock_guard lock(mutex_);
-  if (running_ && thread_ != pthread_t{}) ::pthread_kill(thread_, interrupt_signal());
+  try {
+    finish_(*this, std::move(outcome));
+  } catch (const std::exception &) {
+    // No memory for a reply: the caller sees end of file.
+  }
 }
 
 std::uint32_t BlockingCall::events() const {
@@ -55,16 +67,22 @@ std::uint32_t BlockingCall::events() const {
 }
 
 BlockingCall::State BlockingCall::on_event() {
-  // Cncl, or anything else, or the caller's end: it does not want to wait any more.
+  Packet packet;
+  const Received received = Receiver::of_thread().receive(reply_socket_.get(), packet);
+  if (received == Received::nothing) return State::goes_on;
+  // Anything else than Cncl: the caller has gone away, or lost its senses.
+  if (received != Received::packet || packet.header.code != code_cancel) wanted_ = false;
   cancelled_ = true;
-  interrupt();
-  return finished_ ? State::ended : State::goes_on;
+  on_tick({});
+  return State::goes_on;
 }
 
 BlockingCall::State BlockingCall::on_tick(Clock::time_point) {
-  if (finished_) return State::ended;
-  // The signal may have come just before the system call was made: again, until it has worked.
-  if (cancelled_) interrupt();
+  const std::lock_guard lock(mutex_);
+  // The signal may come just before the system call is made: again at each tick, until it has
+  // worked.
+  if (running_ && (cancelled_ || (later_.has_happened && later_.has_happened())))
+    ::pthread_kill(thread_, interrupt_signal());
   return State::goes_on;
 }
 

@@ -8,44 +8,50 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 
 #include "tools/server/conversation.h"
 #include "tools/server/handlers.h"
+#include "tools/server/threads.h"
 #include "tools/server/transport.h"
 
 namespace plash::server {
 
-// Lets a signal of the server's own interrupt system calls. To be called once, before there are
-// blocking calls.
+// Lets a signal of the server's own, SIGRTMIN, interrupt system calls. To be called once, before
+// there are blocking calls.
 void prepare_interrupts();
 
 class BlockingCall : public Conversation, public std::enable_shared_from_this<BlockingCall> {
  public:
-  // reply sends the answer over the reply socket.
-  BlockingCall(UniqueFd reply_socket, std::function<Outcome()> work,
-               std::function<void(int reply_socket, Outcome)> reply)
-      : Conversation(std::move(reply_socket)), work_(std::move(work)), reply_(std::move(reply)) {}
+  // finish is called once, at the end, on the call's thread.
+  BlockingCall(const void *sandbox, UniqueFd reply_socket, Later later,
+               std::function<void(BlockingCall &, Outcome)> finish)
+      : Conversation(Kind::blocking_call, sandbox, std::move(reply_socket)),
+        later_(std::move(later)),
+        finish_(std::move(finish)) {}
 
-  // Starts the thread. Throws std::system_error.
-  void start();
+  // Starts the thread. Throws std::system_error, std::bad_alloc.
+  void start(Threads &threads);
+
+  // The caller is still there to be answered.
+  bool is_wanted() const { return wanted_; }
 
   std::uint32_t events() const override;
   State on_event() override;
   State on_tick(Clock::time_point now) override;
   void abandon() override { cancelled_ = true; }
-  std::size_t bytes() const override { return 0; }
 
  private:
   void run();
-  void interrupt();
+  Outcome work() const noexcept;
 
-  std::function<Outcome()> work_;
-  std::function<void(int, Outcome)> reply_;
+  Later later_;
+  std::function<void(BlockingCall &, Outcome)> finish_;
   std::atomic<bool> cancelled_{false};
-  std::mutex mutex_;  // guards thread_ and running_
+  std::atomic<bool> wanted_{true};
+  std::mutex mutex_;  // guards later_, thread_ and running_ while the thread works
   pthread_t thread_{};
   bool running_ = false;
-  std::atomic<bool> finished_{false};
 };
 
 }  // namespace plash::server

@@ -32,8 +32,9 @@ inline std::string describe_field(const Descriptors &value) {
   return std::to_string(value.size) + " descriptors";
 }
 
+// "Name(field=value, ...)"
 template <class M>
-std::string describe_call(const typename M::Request &request, const std::string &result) {
+std::string describe_request(const typename M::Request &request) {
   std::string line = std::string(M::name) + "(";
   bool first = true;
   M::Request::visit(request, [&](const char *name, FieldKind, const auto &value) {
@@ -41,7 +42,7 @@ std::string describe_call(const typename M::Request &request, const std::string 
     first = false;
     line += std::string(name) + "=" + describe_field(value);
   });
-  return line + ") = " + result;
+  return line + ")";
 }
 
 }  // namespace plash::server

@@ -3,22 +3,76 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace plash::server {
+namespace {
 
-bool ConversationTable::add(std::shared_ptr<Conversation> conversation, unsigned max) {
-  const std::lock_guard lock(mutex_);
-  if (entries_.size() >= max) return false;
-  const std::uint64_t key = next_key_++;
-  epoll_event event{};
-  event.events = conversation->events() | EPOLLRDHUP | EPOLLONESHOT;
-  event.data.u64 = key;
-  const int socket = conversation->reply_socket();
-  entries_.emplace(key, Entry{std::move(conversation)});
-  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) == 0) return true;
-  entries_.erase(key);
+constexpr auto tick_length = std::chrono::milliseconds(50);
+constexpr std::uint32_t always = EPOLLRDHUP | EPOLLONESHOT;
+
+bool may_be_dropped(const Conversation &conversation) {
+  return conversation.kind() != Conversation::Kind::blocking_call;
+}
+
+}  // namespace
+
+bool ConversationTable::add(const std::shared_ptr<Conversation> &conversation, unsigned max) {
+  const Conversation::Kind kind = conversation->kind();
+  std::optional<std::uint64_t> surplus;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto same = std::count_if(entries_.begin(), entries_.end(), [kind](const auto &entry) {
+      return entry.second.conversation->kind() == kind;
+    });
+    if (same >= static_cast<std::ptrdiff_t>(max)) {
+      const auto found = oldest(nullptr, &kind);
+      if (found == entries_.end() || !may_be_dropped(*conversation)) return false;
+      surplus = found->first;
+    }
+    conversation->key_ = next_key_++;
+    entries_.emplace(conversation->key_, Entry{conversation});
+  }
+  if (surplus) remove(*surplus);
+  changed_.notify_all();
+  if (loop_.add(conversation->reply_socket(), conversation->events() | always,
+                conversation->key_) == 0) {
+    return true;
+  }
+  remove(conversation->key_);
   return false;
+}
+
+ConversationTable::Entries::const_iterator ConversationTable::oldest(
+    const Conversation *spared, const Conversation::Kind *kind) const {
+  const auto counts = [&](const Entry &entry) {
+    const Conversation &conversation = *entry.conversation;
+    return &conversation != spared && may_be_dropped(conversation) &&
+           (kind == nullptr || conversation.kind() == *kind);
+  };
+  std::unordered_map<const void *, std::size_t> per_sandbox;
+  std::size_t most = 0;
+  for (const auto &[key, entry] : entries_) {
+    if (counts(entry)) most = std::max(most, ++per_sandbox[entry.conversation->sandbox()]);
+  }
+  return std::find_if(entries_.begin(), entries_.end(), [&](const auto &entry) {
+    return counts(entry.second) && per_sandbox[entry.second.conversation->sandbox()] == most;
+  });
+}
+
+bool ConversationTable::drop_oldest(const Conversation *spared) {
+  std::uint64_t key;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = oldest(spared, nullptr);
+    if (found == entries_.end()) return false;
+    key = found->first;
+  }
+  remove(key);
+  return true;
 }
 
 void ConversationTable::remove(std::uint64_t key) {
@@ -28,9 +82,10 @@ void ConversationTable::remove(std::uint64_t key) {
   if (found == entries_.end()) return;
   // The descriptor may live on in a fork of the client: closing ours is not enough to be rid of its
   // events.
-  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, found->second.conversation->reply_socket(), nullptr);
+  ::epoll_ctl(loop_.epoll(), EPOLL_CTL_DEL, found->second.conversation->reply_socket(), nullptr);
   entry = std::move(found->second);
   entries_.erase(found);
+  changed_.notify_all();
 }
 
 void ConversationTable::on_event(std::uint64_t key) {
@@ -41,24 +96,23 @@ void ConversationTable::on_event(std::uint64_t key) {
     if (found == entries_.end()) return;
     entry = found->second;
   }
-  Conversation::State state;
-  {
+  Conversation::State state = Conversation::State::ended;
+  try {
     const std::lock_guard busy(*entry.busy);
     state = entry.conversation->on_event();
+  } catch (...) {
+    remove(key);
+    throw;
   }
   if (state == Conversation::State::ended) {
     remove(key);
     return;
   }
   const std::uint32_t events = entry.conversation->events();
-  if (events == 0) return;  // it has heard enough
-  epoll_event event{};
-  event.events = events | EPOLLRDHUP | EPOLLONESHOT;
-  event.data.u64 = key;
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, entry.conversation->reply_socket(), &event);
+  if (events != 0) loop_.modify(entry.conversation->reply_socket(), events | always, key);
 }
 
-void ConversationTable::on_tick() {
+void ConversationTable::tick() {
   std::vector<std::pair<std::uint64_t, Entry>> entries;
   {
     const std::lock_guard lock(mutex_);
@@ -66,26 +120,37 @@ void ConversationTable::on_tick() {
   }
   const auto now = Clock::now();
   for (const auto &[key, entry] : entries) {
-    const std::unique_lock busy(*entry.busy, std::try_to_lock);
-    if (busy && entry.conversation->on_tick(now) == Conversation::State::ended) remove(key);
+    std::unique_lock busy(*entry.busy, std::try_to_lock);
+    if (!busy || entry.conversation->on_tick(now) == Conversation::State::goes_on) continue;
+    busy.unlock();
+    remove(key);
   }
 }
 
-void ConversationTable::abandon_all() {
-  const std::lock_guard lock(mutex_);
+void ConversationTable::tick_until_stopped() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_ || !entries_.empty()) {
+    if (entries_.empty()) {
+      changed_.wait(lock);
+      continue;
+    }
+    changed_.wait_for(lock, stopping_ ? std::chrono::milliseconds(1) : tick_length);
+    lock.unlock();
+    try {
+      tick();
+    } catch (const std::exception &) {
+      // No memory: at the next tick, then.
+    }
+    lock.lock();
+  }
+}
+
+void ConversationTable::stop() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
   for (const auto &[key, entry] : entries_) entry.conversation->abandon();
-}
-
-bool ConversationTable::empty() const {
-  const std::lock_guard lock(mutex_);
-  return entries_.empty();
-}
-
-std::size_t ConversationTable::bytes() const {
-  const std::lock_guard lock(mutex_);
-  std::size_t total = 0;
-  for (const auto &[key, entry] : entries_) total += entry.conversation->bytes();
-  return total;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return entries_.empty(); });
 }
 
 }  // namespace plash::server

@@ -5,59 +5,79 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 
+#include "tools/server/event_loop.h"
 #include "tools/support/unique_fd.h"
 
 namespace plash::server {
 
 using Clock = std::chrono::steady_clock;
 
+class ConversationTable;
+
 class Conversation {
  public:
   enum class State { goes_on, ended };
+  enum class Kind : std::uint8_t { large_request, large_reply, blocking_call };
 
-  explicit Conversation(UniqueFd reply_socket) : reply_socket_(std::move(reply_socket)) {}
+  // sandbox: whose it is; only compared.
+  Conversation(Kind kind, const void *sandbox, UniqueFd reply_socket)
+      : reply_socket_(std::move(reply_socket)), kind_(kind), sandbox_(sandbox) {}
   virtual ~Conversation() = default;
   Conversation(const Conversation &) = delete;
   Conversation &operator=(const Conversation &) = delete;
 
   // The epoll events it waits for; 0 for none any more.
   virtual std::uint32_t events() const = 0;
-  // One of them came. Never called twice at a time.
+  // One of them came. Never called twice at a time, nor together with on_tick().
   virtual State on_event() = 0;
   // Called a few times a second.
   virtual State on_tick(Clock::time_point now) = 0;
   // The server stops: whatever it waits for is not to be waited for; it ends at one of the next
   // ticks.
   virtual void abandon() = 0;
-  // Memory that it holds, bytes.
-  virtual std::size_t bytes() const = 0;
 
   int reply_socket() const { return reply_socket_.get(); }
+  Kind kind() const { return kind_; }
+  const void *sandbox() const { return sandbox_; }
 
  protected:
   UniqueFd reply_socket_;
+
+ private:
+  friend ConversationTable;
+  const Kind kind_;
+  const void *const sandbox_;
+  std::uint64_t key_ = 0;
 };
 
 // All conversations, each under a key that epoll reports. Thread-safe.
 class ConversationTable {
  public:
-  explicit ConversationTable(int epoll) : epoll_(epoll) {}
+  explicit ConversationTable(EventLoop &loop) : loop_(loop) {}
 
-  // Starts to watch it. False where there are max already, or no memory for it.
-  bool add(std::shared_ptr<Conversation> conversation, unsigned max);
+  // Starts to watch it. False where epoll takes no more, or where there are max of its kind and it
+  // is not one that an older one makes room for.
+  bool add(const std::shared_ptr<Conversation> &conversation, unsigned max);
+  // It has ended by itself.
+  void remove(const Conversation &conversation) { remove(conversation.key_); }
+  // Drops the oldest large request or reply other than spared, of the sandbox that has the most of
+  // them. False where there is none.
+  bool drop_oldest(const Conversation *spared);
+
   // Key of events that belong to conversations, not to objects.
   static bool is_key(std::uint64_t key) { return (key & key_bit) != 0; }
   void on_event(std::uint64_t key);
-  void on_tick();
-  void abandon_all();
-  bool empty() const;
-  // Memory that all of them hold.
-  std::size_t bytes() const;
+
+  // Calls on_tick() of each for as long as there are any; returns after stop().
+  void tick_until_stopped();
+  // Abandons all; returns when none is left. They must still be ticking.
+  void stop();
 
  private:
   static constexpr std::uint64_t key_bit = std::uint64_t{1} << 63;
@@ -65,12 +85,19 @@ class ConversationTable {
     std::shared_ptr<Conversation> conversation;
     std::shared_ptr<std::mutex> busy = std::make_shared<std::mutex>();
   };
-  void remove(std::uint64_t key);
+  using Entries = std::map<std::uint64_t, Entry>;  // the oldest first
 
-  int epoll_;
-  mutable std::mutex mutex_;
+  void remove(std::uint64_t key);
+  void tick();
+  // The caller holds the mutex.
+  Entries::const_iterator oldest(const Conversation *spared, const Conversation::Kind *kind) const;
+
+  EventLoop &loop_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
   std::uint64_t next_key_ = key_bit;
-  std::unordered_map<std::uint64_t, Entry> entries_;
+  Entries entries_;
 };
 
 }  // namespace plash::server

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Methods of directory objects, and of the echo object.
+#include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -12,7 +13,8 @@
 namespace plash::server {
 namespace {
 
-constexpr std::uint64_t max_page = 64 * 1024;
+// With the reply's one word it fits into a packet.
+constexpr std::uint64_t max_page = max_fragment_size - sizeof(std::uint64_t);
 
 // The object's listing. The caller holds its mutex.
 Listing &listing_of(Object &object) {
@@ -36,7 +38,9 @@ int handle(Context &context, const methods::SeekDirectory::Request &request,
   const std::lock_guard lock(context.object.mutex);
   reply.position =
       listing_of(context.object).seek(request.offset, static_cast<int>(request.whence));
-  return reply.position < 0 ? static_cast<int>(reply.position) : 0;
+  // Positions in the tree's part of a listing are negative too, far below any error.
+  const bool failed = reply.position < 0 && reply.position >= -max_errno;
+  return failed ? static_cast<int>(reply.position) : 0;
 }
 
 int handle(Context &context, const methods::DirectoryPath::Request &request,
@@ -60,9 +64,9 @@ int handle(Context &context, const methods::LockDirectory::Request &request,
   if (fd < 0) return -EBADF;
   if (::flock(fd, operation | LOCK_NB) == 0) return 0;
   if (errno != EWOULDBLOCK || (operation & LOCK_NB) != 0) return -errno;
-  const int copy = ::dup(fd);
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return -ENFILE;
-  context.later = [held = std::make_shared<UniqueFd>(copy), operation] {
+  context.later.work = [held = std::make_shared<UniqueFd>(copy), operation] {
     Outcome outcome;
     if (::flock(held->get(), operation) != 0) outcome.error = -errno;
     return outcome;

@@ -97,7 +97,9 @@ Directory enter(const Directory &below, const Node &node) {
   return directory;
 }
 
-std::variant<Directory, int> parent_of(const Directory &directory) {
+int descriptor_error() { return errno == EMFILE ? -ENFILE : -errno; }
+
+std::variant<Directory, int> parent_of(const Directory &directory, std::uint64_t resolve) {
   if (directory.node != nullptr) {
     if (directory.node->is_root()) return directory;
     return directory_of(directory.name_space, *directory.node->parent);
@@ -107,9 +109,11 @@ std::variant<Directory, int> parent_of(const Directory &directory) {
   if (granted.is_slot() && path_below_grant(granted, own_path) == "") {
     return directory_of(directory.name_space, *granted.parent);
   }
-  const int fd =
-      static_cast<int>(::openat(directory.real(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (fd < 0) return -errno;
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = resolve;
+  const int fd = static_cast<int>(::syscall(SYS_openat2, directory.real(), "..", &how, sizeof how));
+  if (fd < 0) return descriptor_error();
   Directory parent;
   parent.name_space = directory.name_space;
   parent.granted = &granted;
@@ -154,17 +158,22 @@ std::optional<std::string> path_below_grant(const Node &node, const std::string 
   return host_path.substr(base.size());
 }
 
-int open_beneath(int directory, const char *path, int flags, unsigned mode) {
+int open_beneath(int directory, const char *path, int flags, unsigned mode, std::uint64_t resolve) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
   how.mode = mode;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve;
   for (int attempt = 0;; ++attempt) {
     const long fd = ::syscall(SYS_openat2, directory, path, &how, sizeof how);
     if (fd >= 0) return static_cast<int>(fd);
     // The kernel could not rule out a race with a rename somewhere.
-    if (errno != EAGAIN || attempt == 16) return -errno;
+    if (errno != EAGAIN || attempt == 16) return descriptor_error();
   }
+}
+
+int check_search(const Directory &directory) {
+  if (!directory.fd) return 0;
+  return ::faccessat(directory.real(), "", X_OK, AT_EMPTY_PATH | AT_EACCESS) == 0 ? 0 : -errno;
 }
 
 bool is_procfs(unsigned device_major, unsigned device_minor) {

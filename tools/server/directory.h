@@ -3,7 +3,9 @@
 // A directory as a walk reaches it: a node of the tree, a real directory, or both.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,8 +35,8 @@ Directory root_of(const std::shared_ptr<const Namespace> &name_space);
 Directory enter(const Directory &below, const Node &node);
 
 // Where ".." leads: the real parent as long as it lies in the same grant, then the namespace's.
-// -errno on failure.
-std::variant<Directory, int> parent_of(const Directory &directory);
+// resolve: RESOLVE_NO_XDEV or 0. -errno on failure.
+std::variant<Directory, int> parent_of(const Directory &directory, std::uint64_t resolve = 0);
 
 // The directory's absolute path in the namespace, or -errno: ENOENT where it was removed or moved
 // out of the grant.
@@ -47,9 +49,16 @@ std::string kernel_path(int fd);
 // it is not in it.
 std::optional<std::string> path_below_grant(const Node &node, const std::string &host_path);
 
-// openat2(2) of a path without symlinks, beneath directory; O_CLOEXEC is added. A descriptor or
-// -errno.
-int open_beneath(int directory, const char *path, int flags, unsigned mode = 0);
+// openat2(2) of a path without symlinks, beneath directory; O_CLOEXEC is added. resolve: further
+// RESOLVE_ flags. A descriptor or -errno.
+int open_beneath(int directory, const char *path, int flags, unsigned mode = 0,
+                 std::uint64_t resolve = 0);
+
+// 0 where directory may be searched, or -errno.
+int check_search(const Directory &directory);
+
+// -errno, for a call that makes a descriptor: the server's table being full is ENFILE to a client.
+int descriptor_error();
 
 // True for descriptors of procfs, which is never entered: its magic links would be the server's
 // own.

@@ -12,15 +12,26 @@
 #include "protocol/methods.h"
 #include "tools/server/object.h"
 #include "tools/server/socket_names.h"
+#include "tools/server/transit.h"
 #include "tools/server/walk.h"
 
 namespace plash::server {
 
 // What a call that may take long ended with.
 struct Outcome {
-  int error = 0;            // -errno
-  UniqueFd fd;              // Open's file
-  std::int64_t number = 0;  // SendTo's count
+  std::shared_ptr<Transit::Ticket> ticket;  // where fd is open for writing
+  int error = 0;                            // -errno
+  UniqueFd fd;                              // Open's file
+  std::int64_t number = 0;                  // SendTo's count
+};
+
+// A call that may take long, to be carried out on a thread of its own.
+struct Later {
+  // May be interrupted by a signal, and is called again if that was not the caller's wish.
+  std::function<Outcome()> work;
+  // Asked now and then, where there is such a thing: what work waits for may have happened without
+  // waking it, so that it is to be interrupted and called again.
+  std::function<bool()> has_happened;
 };
 
 // What handlers need of the server.
@@ -31,18 +42,19 @@ class Services {
   virtual int make_directory_object(const Directory &directory, UniqueFd &client) = 0;
   virtual std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const = 0;
   virtual SocketNames &socket_names() = 0;
+  virtual Transit &transit() = 0;
 };
 
 struct Context {
   Services &services;
   Object &object;
   // Storage for what a reply points to.
+  std::shared_ptr<Transit::Ticket> ticket;  // where fd is open for writing
   UniqueFd fd;
   std::string bytes;
   std::string more_bytes;
-  // Set by a handler whose call may take long: to be run on a thread of its own, where a signal may
-  // interrupt it. The handler's own result does not count then.
-  std::function<Outcome()> later;
+  // Set by a handler whose call may take long. Its own result does not count then.
+  Later later;
 };
 
 #define PLASH_METHOD(Name, Code, ObjectType_, Interruptible, RequestFields, ReplyFields, Text) \

@@ -8,19 +8,23 @@
 
 namespace plash::server {
 
-LargeRequest::LargeRequest(UniqueFd reply_socket, Packet first, Clock::time_point deadline,
-                           std::function<bool(std::size_t)> may_grow,
+LargeRequest::LargeRequest(const void *sandbox, UniqueFd reply_socket, const PacketHeader &header,
+                           Room room, Clock::time_point deadline,
                            std::function<void(Message)> complete)
-    : Conversation(std::move(reply_socket)),
-      header_(first.header),
-      payload_(first.payload, first.header.size),
-      descriptors_(std::move(first.descriptors)),
-      held_(payload_.size()),
+    : Conversation(Kind::large_request, sandbox, std::move(reply_socket)),
+      header_(header),
+      room_(std::move(room)),
       deadline_(deadline),
-      may_grow_(std::move(may_grow)),
       complete_(std::move(complete)) {}
 
 std::uint32_t LargeRequest::events() const { return EPOLLIN; }
+
+bool LargeRequest::grow(Share &share, std::size_t amount) {
+  while (!share.grow(amount)) {
+    if (!room_.more(this)) return false;
+  }
+  return true;
+}
 
 bool LargeRequest::take(Packet &packet) {
   const PacketHeader &next = packet.header;
@@ -31,17 +35,16 @@ bool LargeRequest::take(Packet &packet) {
       (next.size == 0 && next.descriptor_count == 0) ||
       next.size > header_.total_size - payload_.size() ||
       next.descriptor_count > header_.descriptor_total - descriptors_.size() ||
-      !may_grow_(next.size)) {
+      !grow(room_.bytes, next.size) || !grow(room_.descriptors, next.descriptor_count)) {
     return false;
   }
   payload_.append(packet.payload, next.size);
   std::move(packet.descriptors.begin(), packet.descriptors.end(), std::back_inserter(descriptors_));
-  held_ = payload_.size();
   return true;
 }
 
 Conversation::State LargeRequest::on_event() {
-  thread_local Receiver receiver;
+  Receiver &receiver = Receiver::of_thread();
   for (;;) {
     Packet packet;
     switch (receiver.receive(reply_socket_.get(), packet)) {
@@ -49,6 +52,7 @@ Conversation::State LargeRequest::on_event() {
         return State::goes_on;
       case Received::closed:
       case Received::malformed:
+      case Received::starved:
         return State::ended;
       case Received::packet:
         break;
@@ -74,12 +78,14 @@ Conversation::State LargeRequest::on_tick(Clock::time_point now) {
 std::uint32_t LargeReply::events() const { return EPOLLOUT; }
 
 Conversation::State LargeReply::on_event() {
-  return sending_.send(reply_socket_.get()) == Sending::Progress::blocked ? State::goes_on
-                                                                          : State::ended;
+  const std::size_t left = sending_.bytes_left();
+  const bool blocked = sending_.send(reply_socket_.get()) == Sending::Progress::blocked;
+  if (sending_.bytes_left() != left) deadline_ = Clock::now() + patience_;
+  return blocked ? State::goes_on : State::ended;
 }
 
 Conversation::State LargeReply::on_tick(Clock::time_point now) {
-  return now >= deadline_.load() ? State::ended : State::goes_on;
+  return abandoned_ || now >= deadline_ ? State::ended : State::goes_on;
 }
 
 }  // namespace plash::server

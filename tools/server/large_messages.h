@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/server/budget.h"
 #include "tools/server/conversation.h"
 #include "tools/server/transport.h"
 
@@ -26,43 +27,59 @@ struct Message {
 // A request of which the first packet has come; the others follow over the reply socket.
 class LargeRequest : public Conversation {
  public:
-  // may_grow says whether the server has room for so many bytes more.
-  LargeRequest(UniqueFd reply_socket, Packet first, Clock::time_point deadline,
-               std::function<bool(std::size_t)> may_grow, std::function<void(Message)> complete);
+  // What it takes while it arrives. more() is asked when a share cannot grow: whether room was made
+  // and it is worth another try.
+  struct Room {
+    Share bytes;
+    Share descriptors;
+    std::function<bool(const Conversation *)> more;
+  };
+
+  LargeRequest(const void *sandbox, UniqueFd reply_socket, const PacketHeader &header, Room room,
+               Clock::time_point deadline, std::function<void(Message)> complete);
+
+  // The packets in order. False where one is out of order, or finds no room.
+  bool take(Packet &packet);
 
   std::uint32_t events() const override;
   State on_event() override;
   State on_tick(Clock::time_point now) override;
   void abandon() override { deadline_ = Clock::time_point::min(); }
-  std::size_t bytes() const override { return held_; }
 
  private:
-  bool take(Packet &packet);
+  bool grow(Share &share, std::size_t amount);
 
   PacketHeader header_;
   std::string payload_;
   std::vector<UniqueFd> descriptors_;
-  std::atomic<std::size_t> held_{0};
+  Room room_;
   std::atomic<Clock::time_point> deadline_;
-  std::function<bool(std::size_t)> may_grow_;
   std::function<void(Message)> complete_;
 };
 
 // A reply that the caller's queue had no room for.
 class LargeReply : public Conversation {
  public:
-  LargeReply(UniqueFd reply_socket, Sending sending, Clock::time_point deadline)
-      : Conversation(std::move(reply_socket)), sending_(std::move(sending)), deadline_(deadline) {}
+  // patience: how long it waits for the caller to read on.
+  LargeReply(const void *sandbox, UniqueFd reply_socket, Sending sending, Share bytes,
+             Clock::duration patience)
+      : Conversation(Kind::large_reply, sandbox, std::move(reply_socket)),
+        sending_(std::move(sending)),
+        bytes_(std::move(bytes)),
+        patience_(patience),
+        deadline_(Clock::now() + patience) {}
 
   std::uint32_t events() const override;
   State on_event() override;
   State on_tick(Clock::time_point now) override;
-  void abandon() override { deadline_ = Clock::time_point::min(); }
-  std::size_t bytes() const override { return sending_.bytes(); }
+  void abandon() override { abandoned_ = true; }
 
  private:
   Sending sending_;
-  std::atomic<Clock::time_point> deadline_;
+  Share bytes_;
+  const Clock::duration patience_;
+  Clock::time_point deadline_;
+  std::atomic<bool> abandoned_{false};
 };
 
 }  // namespace plash::server

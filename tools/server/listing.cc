@@ -7,10 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 
 namespace plash::server {
 namespace {
@@ -34,109 +34,116 @@ long read_entries(int fd, char *buffer, std::size_t size) {
   return result < 0 ? -errno : result;
 }
 
-unsigned char type_of(const Node &node) {
-  if (node.link) return DT_LNK;
-  if (!node.is_slot()) return DT_DIR;
+// What stands at a node; false where it is a slot without a file.
+bool describe(const Node &node, std::uint64_t &inode, unsigned char &type) {
+  inode = node.inode;
+  type = node.link ? DT_LNK : DT_DIR;
+  if (!node.grant) return true;
   struct stat status {};
-  if (::fstatat(node.grant->anchor.get(), node.grant->leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) !=
-      0)
-    return DT_UNKNOWN;
-  return static_cast<unsigned char>(IFTODT(status.st_mode));
+  const char *name = node.grant->leaf.c_str();
+  if (::fstatat(node.grant->anchor.get(), name, &status, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0)
+    return false;
+  inode = status.st_ino;
+  type = static_cast<unsigned char>(IFTODT(status.st_mode));
+  return true;
 }
 
-bool exists(const Node &node) {
-  struct stat status {};
-  return !node.is_slot() || ::fstatat(node.grant->anchor.get(), node.grant->leaf.c_str(), &status,
-                                      AT_SYMLINK_NOFOLLOW) == 0;
-}
+constexpr std::int64_t merged_base = std::numeric_limits<std::int64_t>::min() / 2;
 
 }  // namespace
+
+Listing::Listing(Directory directory) : directory_(std::move(directory)) {
+  const Node *node = directory_.node;
+  if (!directory_.fd) {
+    tree_.push_back({".", node});
+    tree_.push_back({"..", node->is_root() ? node : node->parent});
+    go_to_tree(0);
+  }
+  if (node == nullptr) return;
+  for (const auto &[name, child] : node->children) tree_.push_back({name.c_str(), child.get()});
+}
 
 int Listing::real() {
   if (readable_) return readable_.get();
   if (!directory_.fd) return -ENOENT;
   const int fd = ::openat(directory_.real(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -errno;
+  if (fd < 0) return descriptor_error();
   readable_.reset(fd);
   return fd;
 }
 
-int Listing::take_snapshot() {
-  snapshot_.clear();
-  const Node &node = *directory_.node;
-  if (directory_.fd) {
-    const int fd = real();
-    if (fd < 0) return fd;
-    if (::lseek(fd, 0, SEEK_SET) < 0) return -errno;
-    alignas(DirectoryEntry) char buffer[32 * 1024];
-    long size;
-    while ((size = read_entries(fd, buffer, sizeof buffer)) > 0) {
-      for (long at = 0; at < size;) {
-        DirectoryEntry entry;
-        std::memcpy(&entry, buffer + at, name_offset);
-        std::string name(buffer + at + name_offset);
-        if (node.find(name) == nullptr)
-          snapshot_.push_back({entry.inode, entry.type, std::move(name)});
-        at += entry.size;
-      }
-    }
-    if (size < 0) return static_cast<int>(size);
-  } else {
-    snapshot_.push_back({node.inode, DT_DIR, "."});
-    snapshot_.push_back({node.is_root() ? node.inode : node.parent->inode, DT_DIR, ".."});
-  }
-  for (const auto &[name, child] : node.children) {
-    if (exists(*child)) snapshot_.push_back({child->inode, type_of(*child), name});
-  }
-  return 0;
-}
-
-int Listing::read_merged(std::size_t size, std::string &entries) {
-  if (position_ == 0) {
-    const int error = take_snapshot();
-    if (error != 0) return error;
-  }
-  const std::size_t begin = entries.size();
-  while (position_ < snapshot_.size()) {
-    const Entry &entry = snapshot_[position_];
-    const std::size_t record = record_size(entry.name.size());
-    if (entries.size() - begin + record > size) return entries.size() == begin ? -EINVAL : 0;
-    DirectoryEntry header{};
-    header.inode = entry.inode;
-    header.offset = static_cast<std::int64_t>(++position_);
-    header.size = static_cast<unsigned short>(record);
-    header.type = entry.type;
-    const std::size_t at = entries.size();
-    entries.resize(at + record);
-    std::memcpy(entries.data() + at, &header, name_offset);
-    std::memcpy(entries.data() + at + name_offset, entry.name.data(), entry.name.size());
-  }
-  return 0;
-}
+std::int64_t Listing::tree_base() const { return directory_.fd ? merged_base : 0; }
 
 int Listing::read(std::size_t size, std::string &entries) {
-  if (is_merged()) return read_merged(size, entries);
+  const std::size_t begin = entries.size();
+  if (!tree_position_) {
+    const int error = read_real(size, entries);
+    if (error != 0 || entries.size() != begin || tree_.empty()) return error;
+    go_to_tree(0);
+  }
+  return read_tree(size, entries);
+}
+
+int Listing::read_real(std::size_t size, std::string &entries) {
   const int fd = real();
   if (fd < 0) return fd;
   const std::size_t begin = entries.size();
-  entries.resize(begin + size);
-  const long result = read_entries(fd, entries.data() + begin, size);
-  entries.resize(begin + (result > 0 ? static_cast<std::size_t>(result) : 0));
-  return result < 0 ? static_cast<int>(result) : 0;
+  std::string page(size, '\0');
+  while (entries.size() == begin) {
+    const long filled = read_entries(fd, page.data(), page.size());
+    if (filled <= 0) return static_cast<int>(filled);
+    if (tree_.empty()) {
+      entries.append(page, 0, static_cast<std::size_t>(filled));
+      return 0;
+    }
+    for (std::size_t at = 0; at < static_cast<std::size_t>(filled);) {
+      DirectoryEntry entry;
+      std::memcpy(&entry, page.data() + at, name_offset);
+      if (directory_.node->find(page.c_str() + at + name_offset) == nullptr)
+        entries.append(page, at, entry.size);
+      at += entry.size;
+    }
+  }
+  return 0;
+}
+
+int Listing::read_tree(std::size_t size, std::string &entries) {
+  const std::size_t begin = entries.size();
+  for (std::size_t &index = *tree_position_; index < tree_.size(); ++index) {
+    DirectoryEntry header{};
+    if (!describe(*tree_[index].node, header.inode, header.type)) continue;
+    const std::size_t name_size = std::strlen(tree_[index].name);
+    const std::size_t record = record_size(name_size);
+    const std::size_t at = entries.size();
+    if (at - begin + record > size) return at == begin ? -EINVAL : 0;
+    header.offset = tree_base() + static_cast<std::int64_t>(index) + 1;
+    header.size = static_cast<unsigned short>(record);
+    entries.resize(at + record);
+    std::memcpy(entries.data() + at, &header, name_offset);
+    std::memcpy(entries.data() + at + name_offset, tree_[index].name, name_size);
+  }
+  return 0;
 }
 
 std::int64_t Listing::seek(std::int64_t offset, int whence) {
-  if (!is_merged()) {
-    const int fd = real();
-    if (fd < 0) return fd;
-    const off_t position = ::lseek(fd, offset, whence);
-    return position < 0 ? -errno : position;
+  if (tree_position_ && whence == SEEK_CUR) {
+    const std::int64_t position = tree_base() + static_cast<std::int64_t>(*tree_position_);
+    if (offset == 0) return position;
+    if (__builtin_add_overflow(offset, position, &offset)) return -EOVERFLOW;
+    whence = SEEK_SET;
   }
-  if (whence == SEEK_CUR) offset += static_cast<std::int64_t>(position_);
-  if (whence != SEEK_CUR && whence != SEEK_SET) return -EINVAL;
-  if (offset < 0) return -EINVAL;
-  position_ = static_cast<std::size_t>(offset);
-  return offset;
+  if (whence == SEEK_SET && !tree_.empty() && offset >= tree_base() &&
+      (offset < 0 || !directory_.fd)) {
+    go_to_tree(static_cast<std::size_t>(offset - tree_base()));
+    return offset;
+  }
+  if (!directory_.fd) return -EINVAL;
+  const int fd = real();
+  if (fd < 0) return fd;
+  const off_t position = ::lseek(fd, offset, whence);
+  if (position < 0) return -errno;
+  tree_position_.reset();
+  return position;
 }
 
 }  // namespace plash::server

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The contents of an open directory, and a position in them.
+// The contents of an open directory, and a position in them: first what the real directory holds,
+// less what the tree hides, then what the tree has.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +16,7 @@ namespace plash::server {
 
 class Listing {
  public:
-  explicit Listing(Directory directory) : directory_(std::move(directory)) {}
+  explicit Listing(Directory directory);
 
   // Appends at most size bytes of linux_dirent64 records to entries. 0 or -errno: EINVAL where not
   // even one fits.
@@ -25,23 +27,22 @@ class Listing {
   int real();
 
  private:
-  struct Entry {
-    std::uint64_t inode;
-    unsigned char type;
-    std::string name;
+  // Offsets in the tree's part are negative where there is a real part too: no file system uses
+  // those.
+  std::int64_t tree_base() const;
+  void go_to_tree(std::size_t index) { tree_position_ = index; }
+  int read_real(std::size_t size, std::string &entries);
+  int read_tree(std::size_t size, std::string &entries);
+
+  struct TreeEntry {
+    const char *name;
+    const Node *node;
   };
-  // A directory that is (also) in the tree is listed from a snapshot, made when it is read from its
-  // beginning.
-  bool is_merged() const {
-    return directory_.node != nullptr && (!directory_.fd || !directory_.node->children.empty());
-  }
-  int take_snapshot();
-  int read_merged(std::size_t size, std::string &entries);
 
   Directory directory_;
   UniqueFd readable_;
-  std::vector<Entry> snapshot_;
-  std::size_t position_ = 0;
+  std::vector<TreeEntry> tree_;
+  std::optional<std::size_t> tree_position_;  // nothing: in the real part
 };
 
 }  // namespace plash::server

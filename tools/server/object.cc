@@ -1,7 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/server/object.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "protocol/packet.h"
+#include "tools/server/transport.h"
+
 namespace plash::server {
+
+int make_object_pair(ObjectType type, const Directory &directory, std::shared_ptr<Object> &object,
+                     UniqueFd &client) {
+  object = std::make_shared<Object>();
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return errno == EMFILE ? -ENFILE : -errno;
+  client.reset(pair[0]);
+  object->socket.reset(pair[1]);
+  object->type = type;
+  object->directory = directory;
+  object->event_key = socket_cookie(pair[1]);
+  object->client_cookie = socket_cookie(pair[0]);
+  // Nothing is ever sent to a holder: it reads end of file.
+  ::shutdown(pair[1], SHUT_WR);
+  if (type == ObjectType::Directory &&
+      ::setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &directory_object_tag,
+                   sizeof directory_object_tag) != 0) {
+    return -errno;
+  }
+  return 0;
+}
 
 std::shared_ptr<Object> ObjectTable::find(const Shards &shards, std::uint64_t key) {
   const Shard &shard = shards[key % shard_count];

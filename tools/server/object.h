@@ -17,7 +17,7 @@
 
 namespace plash::server {
 
-struct Object : std::enable_shared_from_this<Object> {
+struct Object {
   ObjectType type = ObjectType::FsOp;
   UniqueFd socket;                  // the server's end
   std::uint64_t event_key = 0;      // cookie of the server's end: names the object in epoll
@@ -25,7 +25,14 @@ struct Object : std::enable_shared_from_this<Object> {
   Directory directory;              // FsOp: the root; Directory: the directory
   std::mutex mutex;                 // guards listing
   std::unique_ptr<Listing> listing;
+
+  // Tells objects of different sandboxes apart.
+  const void *sandbox() const { return directory.name_space.get(); }
 };
+
+// Makes an object and the client's end of it. 0 or -errno.
+int make_object_pair(ObjectType type, const Directory &directory, std::shared_ptr<Object> &object,
+                     UniqueFd &client);
 
 // All live objects. Thread-safe; readers of different objects seldom meet on a lock.
 class ObjectTable {

@@ -3,6 +3,7 @@
 // Open and Chdir.
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -26,8 +27,10 @@ constexpr std::uint64_t known_resolve_flags = RESOLVE_NO_XDEV | RESOLVE_NO_MAGIC
 // An open(2) under way.
 class Opening {
  public:
-  Opening(Context &context, const methods::Open::Request &request)
-      : context_(context), flags_(static_cast<int>(request.flags & known_flags)) {
+  Opening(Context &context, const methods::Open::Request &request, std::uint64_t resolve)
+      : context_(context),
+        flags_(static_cast<int>(request.flags & known_flags)),
+        resolve_(resolve) {
     if ((flags_ & O_PATH) != 0) flags_ &= static_cast<int>(path_flags);
     mode_ = static_cast<unsigned>(request.mode & ~request.umask & 0777) |
             static_cast<unsigned>(request.mode & S_ISVTX);
@@ -35,6 +38,7 @@ class Opening {
 
   int run(Walk &walk) {
     if (is_temporary()) return open_temporary(walk);
+    if (creates() && (flags_ & O_DIRECTORY) != 0) return -EINVAL;
     int error = walk.advance();
     while (error == 0) {
       error = creates() ? create(walk) : open_existing(walk);
@@ -66,9 +70,14 @@ class Opening {
     if (node != nullptr && node->link) return follow(walk, *node->link);
     const int extra = walk.must_be_directory() ? O_DIRECTORY : 0;
     if (node != nullptr && node->is_slot()) {
-      return open_in_slot(walk, *node, extra);
+      const int crossing = walk.check_crossing(*node);
+      return crossing != 0 ? crossing : open_in_slot(walk, *node, extra);
     }
-    if (node != nullptr) return open_directory(enter(walk.directory(), *node));
+    if (node != nullptr) {
+      Directory entered;
+      const int error = walk.enter_node(*node, entered);
+      return error != 0 ? error : open_directory(entered);
+    }
     if (!walk.directory().fd) return -ENOENT;
     const int error = open_real(walk.directory().real(), walk.relative(), flags_ | extra,
                                 walk.directory().granted);
@@ -102,6 +111,7 @@ class Opening {
     if (node != nullptr && !node->is_slot()) return exclusive ? -EEXIST : -EISDIR;
     if (slot.parent < 0) return -EROFS;
     if (walk.must_be_directory()) return -EISDIR;
+    if (node != nullptr && walk.check_crossing(*node) != 0) return -EXDEV;
     const Node *granted = node != nullptr ? node : walk.directory().granted;
     int result;
     if (slot.may_change) {
@@ -126,7 +136,8 @@ class Opening {
       return found.status.stx_mode != 0 && S_ISLNK(found.status.stx_mode) ? -ELOOP : -ENOTDIR;
     if (found.rights == nullptr || !found.rights->write) return -EROFS;
     const int fd = ::openat(found.directory.real(), ".", flags_ | O_CLOEXEC, mode_);
-    if (fd < 0) return -errno;
+    if (fd < 0) return descriptor_error();
+    context_.ticket = std::make_shared<Transit::Ticket>(context_.services.transit());
     context_.fd.reset(fd);
     return 0;
   }
@@ -139,8 +150,10 @@ class Opening {
     // Never to wait here: a FIFO without a peer, a lease, a terminal line.
     const int nonblocking = may_block() ? O_NONBLOCK : 0;
     const int no_terminal = (flags & O_PATH) == 0 ? O_NOCTTY : 0;
+    std::shared_ptr<Transit::Ticket> ticket;
+    if (writes()) ticket = std::make_shared<Transit::Ticket>(context_.services.transit());
     UniqueFd fd(open_beneath(directory, path.c_str(), flags | nonblocking | no_terminal,
-                             static_cast<unsigned>(created_mode)));
+                             static_cast<unsigned>(created_mode), resolve_));
     if (!fd) {
       if (nonblocking != 0 && (fd.get() == -ENXIO || fd.get() == -EWOULDBLOCK))
         return open_blocking(directory, path, flags, fd.get());
@@ -152,11 +165,12 @@ class Opening {
     if (S_ISDIR(status.st_mode)) return make_directory(std::move(fd), granted);
     if (nonblocking != 0) {
       if (S_ISFIFO(status.st_mode) && (flags & O_ACCMODE) == O_RDONLY) {
-        wait_for_peer(std::move(fd), flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
+        wait_for_writer(std::move(fd), flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
         return 0;
       }
       if (::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) return -errno;
     }
+    context_.ticket = std::move(ticket);
     context_.fd = std::move(fd);
     return 0;
   }
@@ -182,14 +196,39 @@ class Opening {
     return 0;
   }
 
-  // Opens again through held, which meanwhile counts as a reader where it is one, as a waiting
-  // open(2) does.
+  // Opens again through held, which is O_PATH.
   void wait_for_peer(UniqueFd held, int flags) {
-    context_.later = [held = std::make_shared<UniqueFd>(std::move(held)), flags] {
+    auto file = std::make_shared<const UniqueFd>(std::move(held));
+    context_.later.work = [file, flags, &transit = context_.services.transit()] {
       Outcome outcome;
-      const int fd = ::open(descriptor_path(held->get()).c_str(), flags | O_CLOEXEC | O_NOCTTY);
-      if (fd < 0) outcome.error = -errno;
-      outcome.fd.reset(fd);
+      if ((flags & O_ACCMODE) != O_RDONLY)
+        outcome.ticket = std::make_shared<Transit::Ticket>(transit);
+      outcome.fd.reset(::open(descriptor_path(file->get()).c_str(), flags | O_CLOEXEC | O_NOCTTY));
+      if (!outcome.fd) outcome.error = descriptor_error();
+      return outcome;
+    };
+  }
+
+  // reader is a FIFO open for reading, which lets a writer go on. That one may come, write and
+  // leave before the thread is there to wait for it: reader tells that too.
+  void wait_for_writer(UniqueFd reader, int flags) {
+    auto file = std::make_shared<const UniqueFd>(std::move(reader));
+    const auto has_come = [file] {
+      pollfd state{file->get(), POLLIN, 0};
+      return ::poll(&state, 1, 0) == 1;
+    };
+    context_.later.has_happened = has_come;
+    context_.later.work = [file, has_come, flags] {
+      Outcome outcome;
+      if (has_come()) {
+        outcome.fd.reset(::fcntl(file->get(), F_DUPFD_CLOEXEC, 0));
+        if (outcome.fd && ::fcntl(outcome.fd.get(), F_SETFL, flags & ~O_NONBLOCK) == 0)
+          return outcome;
+      } else {
+        outcome.fd.reset(
+            ::open(descriptor_path(file->get()).c_str(), flags | O_CLOEXEC | O_NOCTTY));
+      }
+      if (!outcome.fd) outcome.error = descriptor_error();
       return outcome;
     };
   }
@@ -199,7 +238,7 @@ class Opening {
     Directory opened = directory;
     if (directory.fd && (flags_ & O_PATH) == 0) {
       const int fd = ::openat(directory.real(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      if (fd < 0) return -errno;
+      if (fd < 0) return descriptor_error();
       opened.fd = std::make_shared<const UniqueFd>(fd);
     }
     return context_.services.make_directory_object(opened, context_.fd);
@@ -215,6 +254,7 @@ class Opening {
 
   Context &context_;
   int flags_;
+  std::uint64_t resolve_;  // for the kernel's part of the way
   unsigned mode_ = 0;
 };
 
@@ -227,11 +267,12 @@ int handle(Context &context, const methods::Open::Request &request, methods::Ope
   Directory start;
   int error = find_start(context, request.base, request.path, start);
   if (error != 0) return error;
-  const WalkRules rules{(request.resolve & RESOLVE_NO_SYMLINKS) != 0,
-                        (request.resolve & RESOLVE_BENEATH) != 0,
-                        (request.resolve & RESOLVE_IN_ROOT) != 0};
+  const WalkRules rules{
+      (request.resolve & RESOLVE_NO_SYMLINKS) != 0, (request.resolve & RESOLVE_BENEATH) != 0,
+      (request.resolve & RESOLVE_IN_ROOT) != 0, (request.resolve & RESOLVE_NO_XDEV) != 0,
+      (request.resolve & RESOLVE_CACHED) != 0};
   Walk walk(std::move(start), view(request.path), rules);
-  Opening opening(context, request);
+  Opening opening(context, request, rules.resolve());
   error = opening.run(walk);
   reply.file = context.fd.get();
   return error;
@@ -242,9 +283,7 @@ int handle(Context &context, const methods::Chdir::Request &request, methods::Ch
   const int error = find_target(context, request.base, request.path, AT_EMPTY_PATH, target);
   if (error != 0) return error;
   if (!target.is_directory) return -ENOTDIR;
-  if (target.directory.fd &&
-      ::faccessat(target.directory.real(), "", X_OK, AT_EMPTY_PATH | AT_EACCESS) != 0)
-    return -errno;
+  if (const int denied = check_search(target.directory); denied != 0) return denied;
   const int made = context.services.make_directory_object(target.directory, context.fd);
   reply.directory = context.fd.get();
   return made;

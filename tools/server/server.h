@@ -18,9 +18,10 @@ struct Limits {
   unsigned max_threads = 64;        // worker threads, those blocked in slow files included
   unsigned max_objects = 100'000;   // live objects; EMFILE beyond
   unsigned max_assemblies = 1'024;  // large requests under way; the oldest is dropped beyond
-  std::size_t max_assembly_bytes = 256u
-                                   << 20;  // memory for large requests under way; ENOBUFS beyond
-  unsigned assembly_timeout_seconds = 10;  // for a large request to arrive whole
+  std::size_t max_assembly_bytes =
+      256u << 20;  // memory for large requests and replies under way; as above
+  unsigned max_assembly_descriptors = 4'096;  // held by large requests under way
+  unsigned assembly_timeout_seconds = 10;     // for a large request to arrive whole
   unsigned max_blocked_calls =
       256;  // calls that wait for somebody else (FIFO, connect, flock); EAGAIN beyond
 };
@@ -53,7 +54,8 @@ class Server {
   // Makes an object that answers Echo with its own arguments, for tests and measurements.
   UniqueFd make_echo();
 
-  // Starts the first worker threads, and sets this process's umask to 0: each request brings its caller's. Call after every fork.
+  // Starts the first worker threads, and sets this process's umask to 0: each request brings its
+  // caller's. Call after every fork, and after RLIMIT_NOFILE was raised. Throws std::system_error.
   void start();
 
  private:

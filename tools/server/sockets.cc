@@ -50,6 +50,16 @@ int find_peer(Context &context, int base, const Bytes &path, std::shared_ptr<Uni
   return 0;
 }
 
+bool is_nonblocking(int socket) { return (::fcntl(socket, F_GETFL) & O_NONBLOCK) != 0; }
+
+// connect(2) waits where the other side's queue is full; datagrams know no such queue.
+bool may_wait(int socket) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return !is_nonblocking(socket) &&
+         (::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_DGRAM);
+}
+
 std::shared_ptr<UniqueFd> copy_of(int fd) {
   return std::make_shared<UniqueFd>(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
@@ -63,13 +73,15 @@ int handle(Context &context, const methods::Connect::Request &request, methods::
   if (error != 0) return error;
   const auto socket = copy_of(request.socket);
   if (!*socket) return -ENFILE;
-  context.later = [socket, peer] {
+  const auto connect = [socket, peer] {
     Outcome outcome;
     const sockaddr_un address = address_of(descriptor_path(peer->get()));
     if (::connect(socket->get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0)
       outcome.error = -errno;
     return outcome;
   };
+  if (!may_wait(request.socket)) return connect().error;
+  context.later.work = connect;
   return 0;
 }
 
@@ -155,11 +167,11 @@ int handle(Context &context, const methods::SendTo::Request &request,
   // Most often there is room; then no thread is needed.
   const Outcome at_once = send(MSG_DONTWAIT);
   const bool full = at_once.error == -EAGAIN;
-  if (!full || (request.flags & MSG_DONTWAIT) != 0) {
+  if (!full || (request.flags & MSG_DONTWAIT) != 0 || is_nonblocking(request.socket)) {
     reply.sent = at_once.number;
     return at_once.error;
   }
-  context.later = [send] { return send(0); };
+  context.later.work = [send] { return send(0); };
   return 0;
 }
 

@@ -51,6 +51,20 @@ bool may_change_descriptor(const Namespace &name_space, int fd) {
 
 }  // namespace
 
+std::variant<std::string, int> name_of(const Namespace &name_space, int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return -errno;
+  const Node *granted = nullptr;
+  std::string below;
+  if (status.st_nlink != 0)
+    find_innermost_grant(*name_space.root(), kernel_path(fd), granted, below);
+  if (granted == nullptr) return -ENOENT;
+  std::string path = granted->path();
+  if (below.empty()) return path;
+  if (path != "/") path += "/";
+  return path + below;
+}
+
 int find_start(Context &context, int base, const Bytes &path, Directory &start) {
   if (path.size != 0 && path.data[0] == '/' && base < 0) {
     start = context.object.directory;

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "tools/server/handlers.h"
 
@@ -42,6 +43,10 @@ int check_creation(const NamedSlot &named);
 
 // A descriptor for the target, real or of the directory; -1 where it is only fabricated.
 int descriptor_of(const Found &found);
+
+// The path in the namespace by which what a client holds open is known, the innermost grant's where
+// grants nest. -ENOENT where it lies in none, or was removed.
+std::variant<std::string, int> name_of(const Namespace &name_space, int fd);
 
 // A path that names an open descriptor to the kernel, for calls that take no descriptor.
 std::string descriptor_path(int fd);

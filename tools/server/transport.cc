@@ -73,20 +73,26 @@ Received Receiver::receive(int socket, Packet &packet) {
   do {
     size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (size < 0 && errno == EINTR);
-  if (size < 0) return errno == EAGAIN ? Received::nothing : Received::closed;
-  take_descriptors(message, packet.descriptors);
-  if (size == 0) {
-    // End of file, or an empty packet that somebody sent to make it look so.
+  if (size < 0 && errno == EAGAIN) return Received::nothing;
+  if (size >= 0) take_descriptors(message, packet.descriptors);
+  if (size <= 0) {
+    // End of file; or an empty packet that somebody sent to make it look so; or no memory.
     pollfd state{socket, POLLRDHUP, 0};
-    return ::poll(&state, 1, 0) == 1 ? Received::closed : Received::malformed;
+    if (::poll(&state, 1, 0) == 1) return Received::closed;
+    return size == 0 ? Received::malformed : Received::nothing;
   }
   if (static_cast<std::size_t>(size) < sizeof packet.header ||
-      (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+      (message.msg_flags & MSG_TRUNC) != 0 ||
       !well_formed(packet.header, static_cast<std::size_t>(size))) {
     return Received::malformed;
   }
   packet.payload = buffer_.data();
-  return Received::packet;
+  return (message.msg_flags & MSG_CTRUNC) != 0 ? Received::starved : Received::packet;
+}
+
+Receiver &Receiver::of_thread() {
+  thread_local Receiver receiver;
+  return receiver;
 }
 
 std::uint64_t Outgoing::size() const {

@@ -22,7 +22,8 @@ struct Packet {
 
 enum class Received {
   packet,     // well-formed by itself
-  malformed,  // dropped; its descriptors are closed, or in the packet to be closed by the caller
+  malformed,  // to be dropped; descriptors that came with it are in the packet
+  starved,    // well-formed, but the server had no room for all of its descriptors
   nothing,    // no packet is waiting
   closed,     // no packet is waiting and the other end is closed
 };
@@ -32,6 +33,8 @@ class Receiver {
  public:
   Receiver() : buffer_(max_packet_size) {}
   Received receive(int socket, Packet &packet);
+  // The calling thread's. What it received last is gone when it is used again.
+  static Receiver &of_thread();
 
  private:
   std::vector<char> buffer_;
@@ -60,7 +63,9 @@ class Sending {
 
   // Sends as many packets as the socket takes now.
   Progress send(int socket);
+  // What it holds, and what of that has not been sent.
   std::size_t bytes() const { return payload_.size(); }
+  std::size_t bytes_left() const { return payload_.size() - offset_; }
 
  private:
   PacketHeader next_header() const;

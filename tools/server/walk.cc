@@ -2,6 +2,7 @@
 #include "tools/server/walk.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,6 +44,11 @@ Directory directory_in_slot(const Directory &below, const Node &node, int fd) {
 
 }  // namespace
 
+std::uint64_t WalkRules::resolve() const {
+  return (no_xdev ? std::uint64_t{RESOLVE_NO_XDEV} : 0) |
+         (cached ? std::uint64_t{RESOLVE_CACHED} : 0);
+}
+
 Walk::Walk(Directory start, std::string_view path, WalkRules rules)
     : start_(start), rules_(rules), directory_(std::move(start)), pending_(path) {
   if (path.empty()) error_ = -ENOENT;
@@ -62,10 +68,23 @@ int Walk::step_up() {
     if (rules_.beneath) return -EXDEV;
     if (rules_.in_root) return 0;
   }
-  auto parent = parent_of(directory_);
+  auto parent = parent_of(directory_, rules_.no_xdev ? std::uint64_t{RESOLVE_NO_XDEV} : 0);
   if (const int *error = std::get_if<int>(&parent)) return *error;
-  directory_ = std::get<Directory>(std::move(parent));
+  auto &up = std::get<Directory>(parent);
+  if (rules_.no_xdev && up.granted != directory_.granted) return -EXDEV;
+  directory_ = std::move(up);
   return 0;
+}
+
+int Walk::check_crossing(const Node &node) const {
+  return rules_.no_xdev && node.grant && &node != directory_.granted ? -EXDEV : 0;
+}
+
+int Walk::enter_node(const Node &node, Directory &entered) const {
+  const int error = check_crossing(node);
+  if (error != 0) return error;
+  entered = enter(directory_, node);
+  return rules_.no_xdev && entered.granted != directory_.granted ? -EXDEV : 0;
 }
 
 int Walk::splice(const std::string &target, std::string_view rest) {
@@ -82,7 +101,9 @@ int Walk::splice(const std::string &target, std::string_view rest) {
   node_ = nullptr;
   if (target.front() == '/') {
     if (rules_.beneath) return -EXDEV;
-    directory_ = rules_.in_root ? start_ : root_of(directory_.name_space);
+    Directory root = rules_.in_root ? start_ : root_of(directory_.name_space);
+    if (rules_.no_xdev && root.granted != directory_.granted) return -EXDEV;
+    directory_ = std::move(root);
   }
   return 0;
 }
@@ -132,6 +153,7 @@ int Walk::advance_from_pending() {
         const int error = splice(*child->link, remaining);
         return error != 0 ? error : advance_from_pending();
       }
+      if (const int crossing = check_crossing(*child); crossing != 0) return crossing;
       if (child->is_slot()) {
         const int fd = open_beneath(child->grant->anchor.get(), child->grant->leaf.c_str(),
                                     O_PATH | O_DIRECTORY | O_NOFOLLOW);
@@ -146,7 +168,10 @@ int Walk::advance_from_pending() {
           return fd == -ELOOP ? -ENOTDIR : fd;
         }
       } else {
-        directory_ = enter(directory_, *child);
+        Directory entered;
+        const int error = enter_node(*child, entered);
+        if (error != 0) return error;
+        directory_ = std::move(entered);
       }
       rest = behind;
       continue;
@@ -198,14 +223,15 @@ int Walk::open_parent() {
   // Nodes below a grant need their names looked up one by one, advance() did that; here the names
   // are the kernel's alone.
   if (middle_.empty()) return 0;
-  const int whole = open_beneath(directory_.real(), middle_.c_str(), O_PATH | O_DIRECTORY);
+  const int whole =
+      open_beneath(directory_.real(), middle_.c_str(), O_PATH | O_DIRECTORY, 0, rules_.resolve());
   if (whole >= 0) {
     directory_.fd = std::make_shared<const UniqueFd>(whole);
     directory_.node = nullptr;
     middle_.clear();
     return 0;
   }
-  if (whole != -ELOOP && whole != -EXDEV) return whole;
+  if (whole != -ELOOP && (whole != -EXDEV || rules_.no_xdev)) return whole;
   // Step by step, to find the symlink.
   std::string_view rest = middle_;
   const bool name_follows = !name_.empty();
@@ -214,7 +240,8 @@ int Walk::open_parent() {
     std::string_view behind = rest;
     bool slash_behind = false;
     const std::string component(take_component(behind, slash_behind));
-    const int fd = open_beneath(directory_.real(), component.c_str(), O_PATH | O_NOFOLLOW);
+    const int fd = open_beneath(directory_.real(), component.c_str(), O_PATH | O_NOFOLLOW, 0,
+                                rules_.resolve());
     if (fd < 0) return fd;
     auto holder = std::make_shared<const UniqueFd>(fd);
     struct statx status {};

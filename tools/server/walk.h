@@ -20,6 +20,11 @@ struct WalkRules {
   bool no_symlinks = false;
   bool beneath = false;  // neither absolute nor above the start
   bool in_root = false;  // the start counts as the root
+  bool no_xdev = false;  // neither from one grant into another nor from one mount into another
+  bool cached = false;   // the kernel must not wait: EAGAIN
+
+  // For the kernel's part of the way.
+  std::uint64_t resolve() const;
 };
 
 class Walk {
@@ -50,6 +55,13 @@ class Walk {
   // Opens the directories in middle(), so that directory() holds name(). Meeting a symlink, it
   // follows it and advances. 0 or -errno.
   int open_parent();
+
+  // Goes from the directory into its child node, none of those that are symlinks or slots. 0 or
+  // -errno.
+  int enter_node(const Node &node, Directory &entered) const;
+  // 0 where the walk may go from its directory into what is granted at node.
+  int check_crossing(const Node &node) const;
+  const WalkRules &rules() const { return rules_; }
 
   // name() is a symlink to target: goes on with that. 0 or -errno.
   int follow(const std::string &target);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tools/server/calls.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <vector>
+
+#include "tools/server/call_log.h"
+#include "tools/server/object.h"
+
+namespace plash::server {
+namespace {
+
+// An outcome as the reply of the method that was called.
+template <class Reply>
+void fill(Reply &reply, const Outcome &outcome) {
+  if constexpr (requires { reply.file; }) reply.file = outcome.fd.get();
+  if constexpr (requires { reply.sent; }) reply.sent = outcome.number;
+}
+
+template <class M>
+bool decode_message(const Message &message, std::vector<int> &descriptors,
+                    typename M::Request &request) {
+  constexpr std::size_t words = count_fields<typename M::Request>().words;
+  constexpr std::size_t fixed_size = words * sizeof(std::uint64_t);
+  if (message.size < fixed_size) return false;
+  std::uint64_t fixed[words + 1];
+  std::memcpy(fixed, message.payload, fixed_size);
+  descriptors.reserve(message.descriptors.size());
+  for (const UniqueFd &fd : message.descriptors) descriptors.push_back(fd.get());
+  return decode(request, fixed, message.payload + fixed_size, message.size - fixed_size,
+                descriptors.data(), descriptors.size());
+}
+
+}  // namespace
+
+void Calls::carry_out(const std::shared_ptr<Object> &object, Message message) {
+  switch (message.code) {
+#define PLASH_METHOD(Name, Code, Object_, Interruptible, RequestFields, ReplyFields, Text) \
+  case methods::Name::code:                                                                \
+    if (object->type != ObjectType::Object_) break;                                        \
+    return run<methods::Name>(object, std::move(message));
+#include "protocol/methods.def"
+    default:
+      break;
+  }
+  if (options_.log) options_.log("unknown method = ENOSYS");
+  refuse(message.reply_socket.get(), ENOSYS);
+  closer_.close(std::move(message.descriptors));
+}
+
+template <class M>
+void Calls::run(const std::shared_ptr<Object> &object, Message message) {
+  typename M::Request request{};
+  typename M::Reply reply{};
+  Context context{services_, *object, {}, {}, {}, {}, {}};
+  std::vector<int> descriptors;
+  int error = -EINVAL;
+  std::string description;
+  if (decode_message<M>(message, descriptors, request)) {
+    if (options_.log) description = describe_request<M>(request);
+    try {
+      error = handle(context, request, reply);
+    } catch (const std::bad_alloc &) {
+      error = -ENOMEM;
+    }
+  } else if (options_.log) {
+    description = std::string(M::name) + "(malformed)";
+  }
+  if (error == 0 && context.later.work) {
+    closer_.close(std::move(message.descriptors));
+    run_later<M>(object, std::move(message), std::move(context.later), std::move(description));
+    return;
+  }
+  log(description, error);
+  answer<M>(*object, std::move(message.reply_socket), error, reply);
+  closer_.close(std::move(message.descriptors));
+}
+
+template <class M>
+void Calls::run_later(const std::shared_ptr<Object> &object, Message message, Later later,
+                      std::string description) {
+  Outgoing notice;
+  notice.code = code_wait;
+  if (send_packet(message.reply_socket.get(), notice) != 0) return;  // nobody is waiting any more
+  const int reply_socket = message.reply_socket.get();
+  auto call = std::make_shared<BlockingCall>(
+      object->sandbox(), std::move(message.reply_socket), std::move(later),
+      [this, object, description](BlockingCall &ended, Outcome outcome) {
+        log(description, outcome.error);
+        typename M::Reply reply{};
+        fill(reply, outcome);
+        UniqueFd socket(::fcntl(ended.reply_socket(), F_DUPFD_CLOEXEC, 0));
+        conversations_.remove(ended);
+        if (ended.is_wanted() && socket)
+          answer<M>(*object, std::move(socket), outcome.error, reply);
+      });
+  int error = -EAGAIN;
+  if (conversations_.add(call, options_.limits.max_blocked_calls)) {
+    try {
+      call->start(threads_);
+      return;
+    } catch (const std::exception &) {
+      conversations_.remove(*call);
+    }
+  }
+  log(description, error);
+  refuse(reply_socket, -error);
+}
+
+template <class M>
+void Calls::answer(const Object &object, UniqueFd reply_socket, int error,
+                   const typename M::Reply &reply) {
+  if (error != 0) {
+    refuse(reply_socket.get(), -error);
+    return;
+  }
+  const Encoded<typename M::Reply> encoded(reply);
+  Outgoing message;
+  message.words = encoded.words;
+  message.word_count = encoded.counts.words;
+  message.parts = encoded.parts;
+  message.part_count = encoded.counts.parts;
+  message.descriptors.assign(encoded.single_descriptors,
+                             encoded.single_descriptors + encoded.descriptor_count);
+  message.descriptors.insert(message.descriptors.end(), encoded.many.data,
+                             encoded.many.data + encoded.many.size);
+  send(object, std::move(reply_socket), message);
+}
+
+void Calls::refuse(int reply_socket, int error) {
+  const auto word = static_cast<std::uint64_t>(error);
+  Outgoing message;
+  message.code = code_fail;
+  message.words = &word;
+  message.word_count = 1;
+  send_packet(reply_socket, message);
+}
+
+void Calls::send(const Object &object, UniqueFd reply_socket, const Outgoing &message) {
+  const int error = send_packet(reply_socket.get(), message);
+  if (error != -EMSGSIZE && error != -EAGAIN) return;  // sent, or nobody is there
+  Share share(bytes_);
+  while (!share.grow(message.size())) {
+    if (!conversations_.drop_oldest(nullptr)) return refuse(reply_socket.get(), ENOBUFS);
+  }
+  Sending sending(message);
+  if (sending.send(reply_socket.get()) != Sending::Progress::blocked) return;
+  conversations_.add(
+      std::make_shared<LargeReply>(object.sandbox(), std::move(reply_socket), std::move(sending),
+                                   std::move(share),
+                                   std::chrono::seconds(options_.limits.assembly_timeout_seconds)),
+      options_.limits.max_assemblies);
+}
+
+void Calls::log(const std::string &description, int error) const {
+  if (options_.log) options_.log(description + " = " + describe_result(error));
+}
+
+}  // namespace plash::server

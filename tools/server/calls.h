@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Carries out requests that have arrived whole, and answers them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tools/server/blocking_call.h"
+#include "tools/server/budget.h"
+#include "tools/server/closer.h"
+#include "tools/server/conversation.h"
+#include "tools/server/handlers.h"
+#include "tools/server/large_messages.h"
+#include "tools/server/server.h"
+
+namespace plash::server {
+
+class Calls {
+ public:
+  // The arguments outlive it. bytes: memory for replies that cannot leave at once.
+  Calls(const Options &options, Services &services, ConversationTable &conversations,
+        Closer &closer, Budget &bytes)
+      : options_(options),
+        services_(services),
+        conversations_(conversations),
+        closer_(closer),
+        bytes_(bytes) {}
+
+  // Never waits for the client, nor for what the call may have to wait for.
+  void carry_out(const std::shared_ptr<Object> &object, Message message);
+
+  // Answers with an error, where the socket takes it at once.
+  static void refuse(int reply_socket, int error);
+
+  // Returns when no call is left on a thread of its own.
+  void wait() { threads_.wait(); }
+
+ private:
+  template <class M>
+  void run(const std::shared_ptr<Object> &object, Message message);
+  template <class M>
+  void run_later(const std::shared_ptr<Object> &object, Message message, Later later,
+                 std::string description);
+  template <class M>
+  void answer(const Object &object, UniqueFd reply_socket, int error,
+              const typename M::Reply &reply);
+  void send(const Object &object, UniqueFd reply_socket, const Outgoing &message);
+  void log(const std::string &description, int error) const;
+
+  const Options &options_;
+  Services &services_;
+  ConversationTable &conversations_;
+  Closer &closer_;
+  Budget &bytes_;
+  Threads threads_;  // of calls that may take long
+};
+
+}  // namespace plash::server
