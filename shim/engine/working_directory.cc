@@ -5,6 +5,10 @@
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "protocol/system_call.h"
 #include "shim/engine/handlers.h"
@@ -12,13 +16,65 @@
 namespace plash::engine {
 namespace {
 
+// dup3(2) to a number that RLIMIT_NOFILE forbids: the program may have set it below the working
+// directory's. A child that shares memory and descriptors, but has limits of its own, lifts them to
+// the hard limit and does it; nobody else may open more meanwhile. Signals are blocked: a handler
+// of the program's is not to run in the child.
+long duplicate_above_limit(int from, int to) noexcept {
+  rlimit limit;
+  long error = system_call(__NR_getrlimit, RLIMIT_NOFILE, as_argument(&limit));
+  if (error < 0) return error;
+  if (limit.rlim_max <= static_cast<rlim_t>(to)) return -EMFILE;
+  limit.rlim_cur = limit.rlim_max;
+  const unsigned long all = ~0ul;
+  unsigned long mask;
+  system_call(__NR_rt_sigprocmask, SIG_SETMASK, as_argument(&all), as_argument(&mask), sizeof mask);
+  long child;
+  long result = 0;
+  register long r10 __asm__("r10") = 0;
+  register long r8 __asm__("r8") = 0;
+  // The child runs on this stack while this thread waits, and leaves it as it is.
+  __asm__ volatile(
+      "syscall\n\t"  // clone
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "mov %[setrlimit], %%eax\n\t"
+      "mov %[nofile], %%edi\n\t"
+      "mov %[limit], %%rsi\n\t"
+      "syscall\n\t"
+      "mov %[dup3], %%eax\n\t"
+      "mov %[from], %%edi\n\t"
+      "mov %[to], %%esi\n\t"
+      "xor %%edx, %%edx\n\t"
+      "syscall\n\t"
+      "mov %%rax, (%[result])\n\t"
+      "mov %[exit], %%eax\n\t"
+      "xor %%edi, %%edi\n\t"
+      "syscall\n\t"
+      "1:"
+      : "=a"(child), "+r"(r10), "+r"(r8)
+      : "a"(__NR_clone), "D"(CLONE_VM | CLONE_VFORK | CLONE_FILES), "S"(0),
+        "d"(0), [setrlimit] "i"(__NR_setrlimit), [nofile] "i"(RLIMIT_NOFILE), [dup3] "i"(__NR_dup3),
+        [exit] "i"(__NR_exit), [limit] "r"(&limit), [from] "r"(from), [to] "r"(to),
+        [result] "r"(&result)
+      : "rcx", "r11", "memory");
+  if (child > 0) {
+    do {
+      error = system_call(__NR_wait4, child, 0, __WCLONE, 0);
+    } while (error == -EINTR);
+  }
+  system_call(__NR_rt_sigprocmask, SIG_SETMASK, as_argument(&mask), 0, sizeof mask);
+  return child < 0 ? child : result;
+}
+
 long change_to(const Location &location) noexcept {
   methods::Chdir::Request request;
   set_location(request, location);
   methods::Chdir::Reply reply;
   const long error = ask<methods::Chdir>(request, reply);
   if (error != 0) return error;
-  const long result = system_call(__NR_dup3, reply.directory, state.cwd, 0);
+  long result = system_call(__NR_dup3, reply.directory, state.cwd, 0);
+  if (result == -EBADF) result = duplicate_above_limit(reply.directory, state.cwd);
   system_call(__NR_close, reply.directory);
   return result < 0 ? result : 0;
 }
