@@ -16,7 +16,8 @@ namespace {
 
 constexpr unsigned long page_size = 4096;
 constexpr unsigned long smallest_stack = 2048;  // MINSIGSTKSZ of the kernel
-constexpr unsigned long handler_size = 4096;    // our handler with the engine beneath it, and a margin
+constexpr unsigned long handler_size =
+    4096;  // our handler with the engine beneath it, and a margin
 // A stack from this size on is taken to be made for handlers that make calls.
 constexpr unsigned long ample_stack = 32 * 1024;
 
@@ -36,7 +37,8 @@ Substitute *substitute_of(const stack_t &stack) noexcept {
   if (stack.ss_size == 0 || address % page_size != sizeof(Substitute)) return nullptr;
   auto *found = reinterpret_cast<Substitute *>(address - sizeof(Substitute));
   Substitute copy;
-  if (!copy_in(copy, found) || copy.magic != substitute_magic || copy.mapped_size != stack.ss_size + sizeof(Substitute)) {
+  if (!copy_in(copy, found) || copy.magic != substitute_magic ||
+      copy.mapped_size != stack.ss_size + sizeof(Substitute)) {
     return nullptr;
   }
   return found;
@@ -51,7 +53,8 @@ bool on_stack(const stack_t &stack, unsigned long stack_pointer) noexcept {
 // Makes stack one with room for our frame. 0 or -ENOMEM.
 long enlarge(stack_t &stack) noexcept {
   const unsigned long size =
-      (stack.ss_size + signal_frame_size + handler_size + sizeof(Substitute) + page_size - 1) & ~(page_size - 1);
+      (stack.ss_size + signal_frame_size + handler_size + sizeof(Substitute) + page_size - 1) &
+      ~(page_size - 1);
   const long result = system_call(__NR_mmap, 0, static_cast<long>(size), PROT_READ | PROT_WRITE,
                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (result < 0 && result > -4096) return -ENOMEM;
@@ -77,8 +80,10 @@ void emulate_sigaltstack(Trap &trap) noexcept {
   if (wanted != nullptr && !copy_in(changed, wanted)) return trap.answer(-EFAULT);
 
   stack_t old = substitute != nullptr ? substitute->requested : current;
-  if (old.ss_size == 0) old.ss_flags = SS_DISABLE;
-  else if (busy) old.ss_flags |= SS_ONSTACK;
+  if (old.ss_size == 0)
+    old.ss_flags = SS_DISABLE;
+  else if (busy)
+    old.ss_flags |= SS_ONSTACK;
 
   if (wanted != nullptr) {
     const auto mode = static_cast<unsigned>(changed.ss_flags) & ~SS_AUTODISARM;
@@ -93,10 +98,12 @@ void emulate_sigaltstack(Trap &trap) noexcept {
       if (enlarge(changed) != 0) return trap.answer(-ENOMEM);
     }
   }
-  if (trap.argument(1) != 0 && !copy_out(trap.pointer<stack_t>(1), old)) return trap.answer(-EFAULT);
+  if (trap.argument(1) != 0 && !copy_out(trap.pointer<stack_t>(1), old))
+    return trap.answer(-EFAULT);
   trap.answer(0);
   if (wanted == nullptr) return;
-  trap.change_alternate_stack(changed, substitute, substitute != nullptr ? substitute->mapped_size : 0);
+  trap.change_alternate_stack(changed, substitute,
+                              substitute != nullptr ? substitute->mapped_size : 0);
 }
 
 }  // namespace plash::loader

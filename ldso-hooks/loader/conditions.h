@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Which calls the filter can tell by their arguments to be none of the handler's business, so that they stay in the kernel.
-// The treatment itself stands in shim/engine/syscalls.def; a number that is not mentioned here traps whenever that says EMULATED or
-// LOCAL.
+// Which calls the filter can tell by their arguments to be none of the handler's business, so that
+// they stay in the kernel. The treatment itself stands in shim/engine/syscalls.def; a number that
+// is not mentioned here traps whenever that says EMULATED or LOCAL.
 #pragma once
 
 #include <asm/unistd_64.h>
@@ -23,12 +23,12 @@ enum class Condition : std::uint8_t {
   unless_null,        // trap unless argument `argument` is a null pointer
   unless_passed,      // trap unless the handler has seen the call already (Trap::call_natively)
   unless_null_or_passed,
-  signal_action,      // trap where SIGSYS is meant or an action is set
-  signal_mask,        // trap where signals may become blocked
-  equal,              // trap where argument `argument` is `value`
-  descriptor_limit,   // trap where argument `argument` is RLIMIT_NOFILE
-  new_namespace,      // never trap; EPERM where argument 0 asks for a new namespace
-  file_control,       // service, and trap where argument 1 is `value`
+  signal_action,     // trap where SIGSYS is meant or an action is set
+  signal_mask,       // trap where signals may become blocked
+  equal,             // trap where argument `argument` is `value`
+  descriptor_limit,  // trap where argument `argument` is RLIMIT_NOFILE
+  new_namespace,     // never trap; EPERM where argument 0 asks for a new namespace
+  file_control,      // service, and trap where argument 1 is `value`
 };
 
 struct Rule {
@@ -104,7 +104,8 @@ constexpr Rule rule_of(int number) {
 // Whether the filter lets a call pass that the handler has seen (Trap::call_natively).
 constexpr bool can_pass(int number) {
   const Condition condition = rule_of(number).condition;
-  return condition == Condition::unless_passed || condition == Condition::unless_null_or_passed || condition == Condition::never;
+  return condition == Condition::unless_passed || condition == Condition::unless_null_or_passed ||
+         condition == Condition::never;
 }
 
 }  // namespace plash::loader

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// RLIMIT_NOFILE is the program's, and may lie below the numbers of the service descriptors; serving a call takes descriptors
-// that the call itself would not. So the limit is lifted where that matters, and only meanwhile.
+// RLIMIT_NOFILE is the program's, and may lie below the numbers of the service descriptors; serving
+// a call takes descriptors that the call itself would not. So the limit is lifted where that
+// matters, and only meanwhile.
 #pragma once
 
 #include <sys/resource.h>
@@ -10,7 +11,8 @@ namespace plash::loader {
 
 class DescriptorRoom {
  public:
-  // Lifts the soft limit to the hard one. Async-signal-safe; other threads may open more than they should meanwhile.
+  // Lifts the soft limit to the hard one. Async-signal-safe; other threads may open more than they
+  // should meanwhile.
   DescriptorRoom() noexcept;
   ~DescriptorRoom() { restore(); }
   DescriptorRoom(const DescriptorRoom &) = delete;

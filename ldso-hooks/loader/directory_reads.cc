@@ -56,7 +56,8 @@ constexpr Instructions<ReadFilter> read_filter;
 bool is_directory(int descriptor) noexcept {
   int value = 0;
   socklen_t size = sizeof value;
-  return system_call(__NR_getsockopt, descriptor, SOL_SOCKET, SO_RCVLOWAT, as_argument(&value), as_argument(&size)) == 0 &&
+  return system_call(__NR_getsockopt, descriptor, SOL_SOCKET, SO_RCVLOWAT, as_argument(&value),
+                     as_argument(&size)) == 0 &&
          value == directory_object_tag;
 }
 
@@ -66,7 +67,8 @@ void watch_reads(int descriptor, unsigned long flags) noexcept {
   const sock_fprog program = read_filter.program();
   constexpr long flag = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
   // Other threads may have filters of their own, then only this one's reads trap.
-  if (system_call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flag | SECCOMP_FILTER_FLAG_TSYNC, as_argument(&program)) != 0) {
+  if (system_call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flag | SECCOMP_FILTER_FLAG_TSYNC,
+                  as_argument(&program)) != 0) {
     system_call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flag, as_argument(&program));
   }
 }

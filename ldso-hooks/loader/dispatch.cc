@@ -24,14 +24,15 @@ namespace plash::loader {
 namespace {
 
 // A call sent back to the kernel that the filter did not let pass would come here for ever.
-static_assert(can_pass(__NR_lseek) && can_pass(__NR_flock) && can_pass(__NR_fsync) && can_pass(__NR_fdatasync) &&
-              can_pass(__NR_connect) && can_pass(__NR_bind) && can_pass(__NR_sendto) && can_pass(__NR_sendmsg) &&
-              can_pass(__NR_recvfrom) && can_pass(__NR_recvmsg) && can_pass(__NR_accept) && can_pass(__NR_accept4) &&
-              can_pass(__NR_read) && can_pass(__NR_readv) && can_pass(__NR_pread64) && can_pass(__NR_preadv) &&
-              can_pass(__NR_preadv2));
+static_assert(can_pass(__NR_lseek) && can_pass(__NR_flock) && can_pass(__NR_fsync) &&
+              can_pass(__NR_fdatasync) && can_pass(__NR_connect) && can_pass(__NR_bind) &&
+              can_pass(__NR_sendto) && can_pass(__NR_sendmsg) && can_pass(__NR_recvfrom) &&
+              can_pass(__NR_recvmsg) && can_pass(__NR_accept) && can_pass(__NR_accept4) &&
+              can_pass(__NR_read) && can_pass(__NR_readv) && can_pass(__NR_pread64) &&
+              can_pass(__NR_preadv) && can_pass(__NR_preadv2));
 
-// The descriptor's own kernel call is right unless it is a directory's: made by the program itself, it blocks and is interrupted
-// as ever.
+// The descriptor's own kernel call is right unless it is a directory's: made by the program itself,
+// it blocks and is interrupted as ever.
 bool kernel_serves(const Trap &trap) noexcept {
   switch (trap.number()) {
     case __NR_lseek:
@@ -76,28 +77,34 @@ long call_engine(const Trap &trap) noexcept {
   if (index >= 0 && string_readable(trap.pointer<char>(index), longest)) {
     arguments[index] = as_argument(resolve_own_executable(trap.pointer<char>(index)));
   }
-  return plash_syscall(trap.number(), arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+  return plash_syscall(trap.number(), arguments[0], arguments[1], arguments[2], arguments[3],
+                       arguments[4], arguments[5]);
 }
 
 bool makes_descriptor(long number) noexcept {
-  return number == __NR_open || number == __NR_openat || number == __NR_openat2 || number == __NR_creat;
+  return number == __NR_open || number == __NR_openat || number == __NR_openat2 ||
+         number == __NR_creat;
 }
 
 void emulate(Trap &trap) noexcept {
   if (kernel_serves(trap)) return trap.call_natively();
   long result = call_engine(trap);
-  if (result == -EMFILE || (result == -EBADF && (trap.number() == __NR_chdir || trap.number() == __NR_fchdir))) {
-    // Serving the call takes descriptors for a moment, and chdir(2) a high number, that the program's limit does not allow.
+  if (result == -EMFILE ||
+      (result == -EBADF && (trap.number() == __NR_chdir || trap.number() == __NR_fchdir))) {
+    // Serving the call takes descriptors for a moment, and chdir(2) a high number, that the
+    // program's limit does not allow.
     DescriptorRoom room;
     if (room.lifted()) {
       result = call_engine(trap);
-      if (result >= 0 && makes_descriptor(trap.number()) && static_cast<rlim_t>(result) >= room.limit()) {
+      if (result >= 0 && makes_descriptor(trap.number()) &&
+          static_cast<rlim_t>(result) >= room.limit()) {
         system_call(__NR_close, result);
         result = -EMFILE;
       }
     }
   }
-  if (result >= 0 && makes_descriptor(trap.number())) watch_reads(static_cast<int>(result), open_flags(trap));
+  if (result >= 0 && makes_descriptor(trap.number()))
+    watch_reads(static_cast<int>(result), open_flags(trap));
   trap.answer(result);
 }
 
@@ -121,11 +128,12 @@ void dispatch(Trap &trap) noexcept {
     case __NR_io_pgetevents:
       return emulate_masked_wait(trap);
     case __NR_execve:
-      return trap.answer(execute(AT_FDCWD, trap.pointer<char>(0), trap.pointer<char *>(1), trap.pointer<char *>(2), 0,
-                                 trap.mask()));
+      return trap.answer(execute(AT_FDCWD, trap.pointer<char>(0), trap.pointer<char *>(1),
+                                 trap.pointer<char *>(2), 0, trap.mask()));
     case __NR_execveat:
-      return trap.answer(execute(static_cast<int>(trap.argument(0)), trap.pointer<char>(1), trap.pointer<char *>(2),
-                                 trap.pointer<char *>(3), static_cast<int>(trap.argument(4)), trap.mask()));
+      return trap.answer(execute(static_cast<int>(trap.argument(0)), trap.pointer<char>(1),
+                                 trap.pointer<char *>(2), trap.pointer<char *>(3),
+                                 static_cast<int>(trap.argument(4)), trap.mask()));
     case __NR_close_range:
       return trap.answer(close_range_around_services(trap));
     case __NR_setrlimit:

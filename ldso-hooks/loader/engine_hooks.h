@@ -5,11 +5,12 @@
 
 namespace plash::loader {
 
-// Sets the engine up with the service descriptors and with this door's way of waiting. Once, at start.
+// Sets the engine up with the service descriptors and with this door's way of waiting. Once, at
+// start.
 void set_up_engine() noexcept;
 
-// From now on pointers come from the program and may be bad. At the end of start: the check works with all signals blocked, as
-// they are in the SIGSYS handler.
+// From now on pointers come from the program and may be bad. At the end of start: the check works
+// with all signals blocked, as they are in the SIGSYS handler.
 void check_pointers() noexcept;
 
 }  // namespace plash::loader

@@ -13,6 +13,7 @@
 #include "ldso-hooks/loader/message.h"
 #include "ldso-hooks/loader/own_executable.h"
 #include "ldso-hooks/loader/service_descriptors.h"
+#include "ldso-hooks/loader/user_memory.h"
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/location.h"
@@ -20,13 +21,14 @@
 namespace plash::loader {
 namespace {
 
-// Enough for the words of a #! line and an interpreter's path as they are met; more comes from mmap(2).
+// Enough for the words of a #! line and an interpreter's path as they are met; more comes from
+// mmap(2).
 constexpr unsigned long small_reply = 320;
 constexpr unsigned long large_reply = 16 * 1024;
 constexpr unsigned long small_vector = 48;
 
-// Memory for a short while, from mmap(2) where it does not fit into the object. In a vfork child whose exec succeeds, the parent is left
-// with the mapping; hence the small sizes inside.
+// Memory for a short while, from mmap(2) where it does not fit into the object. In a vfork child
+// whose exec succeeds, the parent is left with the mapping; hence the small sizes inside.
 template <class T, unsigned long small_count>
 class Room {
  public:
@@ -54,7 +56,8 @@ class Room {
   unsigned long mapped_ = 0;
 };
 
-// What the kernel calls the program: AT_EXECFN, and what a script's interpreter is given (exec.c, alloc_bprm()).
+// What the kernel calls the program: AT_EXECFN, and what a script's interpreter is given (exec.c,
+// alloc_bprm()).
 class Name {
  public:
   Name(int directory, const char *path) noexcept : path_(path) {
@@ -93,7 +96,8 @@ struct Resolved {
   Bytes interpreter;
 };
 
-long resolve(const engine::Location &location, int flags, Buffer room, Resolved &resolved) noexcept {
+long resolve(const engine::Location &location, int flags, Buffer room,
+             Resolved &resolved) noexcept {
   methods::Exec::Request request;
   request.flags = static_cast<unsigned>(flags & AT_SYMLINK_NOFOLLOW);
   engine::set_location(request, location);
@@ -105,13 +109,18 @@ long resolve(const engine::Location &location, int flags, Buffer room, Resolved 
   return 0;
 }
 
-// argv of a script's interpreter: the words before the script, its name, and the script's own arguments without the first.
-bool build_arguments(const Resolved &resolved, char *name, char **arguments, Room<char *, small_vector> &vector) noexcept {
+// argv of a script's interpreter: the words before the script, its name, and the script's own
+// arguments without the first.
+long build_arguments(const Resolved &resolved, char *name, char **arguments,
+                     Room<char *, small_vector> &vector) noexcept {
   unsigned long count = 0;
   if (arguments != nullptr) {
-    while (arguments[count] != nullptr) ++count;
+    for (;; ++count) {
+      if (!readable(arguments + count, sizeof *arguments)) return -EFAULT;
+      if (arguments[count] == nullptr) break;
+    }
   }
-  if (!vector.grow(resolved.prefix_count + count + 3)) return false;
+  if (!vector.grow(resolved.prefix_count + count + 3)) return -ENOMEM;
   char **to = vector.data();
   const char *word = resolved.prefix.data;
   for (unsigned long i = 0; i < resolved.prefix_count; ++i) {
@@ -121,11 +130,11 @@ bool build_arguments(const Resolved &resolved, char *name, char **arguments, Roo
   *to++ = name;
   for (unsigned long i = 1; i < count; ++i) *to++ = arguments[i];
   *to = nullptr;
-  return true;
+  return 0;
 }
 
-// Whether the kernel, looking for the interpreter at path, finds this loader: in the sandbox's own root, where the launcher has
-// put it, it does.
+// Whether the kernel, looking for the interpreter at path, finds this loader: in the sandbox's own
+// root, where the launcher has put it, it does.
 bool kernel_finds_loader(const Bytes &path) noexcept {
   char name[64];
   if (path.size == 0 || path.size >= sizeof name) return false;
@@ -134,8 +143,8 @@ bool kernel_finds_loader(const Bytes &path) noexcept {
   struct stat found;
   struct stat loader;
   return system_call(__NR_stat, as_argument(name), as_argument(&found)) == 0 &&
-         system_call(__NR_fstat, loader_descriptor, as_argument(&loader)) == 0 && found.st_ino == loader.st_ino &&
-         found.st_dev == loader.st_dev;
+         system_call(__NR_fstat, loader_descriptor, as_argument(&loader)) == 0 &&
+         found.st_ino == loader.st_ino && found.st_dev == loader.st_dev;
 }
 
 // Whether the loader could start the file; the kernel gets to see only the loader then.
@@ -152,8 +161,8 @@ long check_program(int file) noexcept {
 }
 
 // Leaves what the new image needs and enters it.
-long enter(const Resolved &resolved, const Name &name, char **arguments, char **environment, SignalSet mask,
-           DescriptorRoom &room) noexcept {
+long enter(const Resolved &resolved, const Name &name, char **arguments, char **environment,
+           SignalSet mask, DescriptorRoom &room) noexcept {
   long result = leave_exec_message(name.prefix(), name.path());
   if (result < 0) return result;
   int file = resolved.file;
@@ -162,7 +171,8 @@ long enter(const Resolved &resolved, const Name &name, char **arguments, char **
   room.restore();
   if (result >= 0) {
     set_signal_mask(mask & ~sigsys_bit);
-    result = system_call(__NR_execveat, file, as_argument(""), as_argument(arguments), as_argument(environment), AT_EMPTY_PATH);
+    result = system_call(__NR_execveat, file, as_argument(""), as_argument(arguments),
+                         as_argument(environment), AT_EMPTY_PATH);
     set_signal_mask(all_signals);
   }
   system_call(__NR_close, program_descriptor);
@@ -172,14 +182,16 @@ long enter(const Resolved &resolved, const Name &name, char **arguments, char **
 
 }  // namespace
 
-long execute(int directory, const char *path, char **arguments, char **environment, int flags, SignalSet mask) noexcept {
+long execute(int directory, const char *path, char **arguments, char **environment, int flags,
+             SignalSet mask) noexcept {
   if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) return -EINVAL;
   engine::Location location;
   const auto last = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? engine::Last::keep : engine::Last::follow;
   Bytes given;
   long result = path != nullptr ? engine::take_string(path, given) : 0;
   if (result != 0) return result;
-  result = engine::locate(directory, path != nullptr ? resolve_own_executable(path) : path, static_cast<unsigned>(flags), last, location);
+  result = engine::locate(directory, path != nullptr ? resolve_own_executable(path) : path,
+                          static_cast<unsigned>(flags), last, location);
   if (result != 0) return result;
 
   DescriptorRoom descriptor_room;
@@ -197,10 +209,15 @@ long execute(int directory, const char *path, char **arguments, char **environme
   Room<char *, small_vector> vector;
   result = check_program(resolved.file);
   if (result == 0 && resolved.prefix_count != 0) {
-    if (!name_room.grow(name.size()) || !build_arguments(resolved, name.copy(name_room.data()), arguments, vector)) {
+    const bool by_descriptor = location.base >= 0 && location.base != cwd_descriptor;
+    if (by_descriptor && (system_call(__NR_fcntl, location.base, F_GETFD) & FD_CLOEXEC) != 0) {
+      result = -ENOENT;  // its interpreter could not open the script
+    } else if (!name_room.grow(name.size())) {
       result = -ENOMEM;
+    } else {
+      result = build_arguments(resolved, name.copy(name_room.data()), arguments, vector);
+      arguments = vector.data();
     }
-    arguments = vector.data();
   }
   if (result == 0) result = enter(resolved, name, arguments, environment, mask, descriptor_room);
   system_call(__NR_close, resolved.file);

@@ -18,7 +18,8 @@ long leave_exec_message(const char *path_prefix, const char *path) noexcept {
   const unsigned long prefix_size = strlen(path_prefix);
   const unsigned long path_size = strlen(path) + 1;
   if (prefix_size + path_size > max_exec_path) return -ENAMETOOLONG;
-  const std::uint32_t flags = (sigsys_ignored() ? exec_ignores_sigsys : 0) | (path[0] == '\0' ? exec_by_descriptor : 0);
+  const std::uint32_t flags =
+      (sigsys_ignored() ? exec_ignores_sigsys : 0) | (path[0] == '\0' ? exec_by_descriptor : 0);
   struct {
     std::uint32_t magic;
     std::uint32_t flags;
@@ -39,9 +40,11 @@ long leave_exec_message(const char *path_prefix, const char *path) noexcept {
 }
 
 bool take_exec_message(ExecMessage &message) noexcept {
-  const long size = system_call(__NR_read, message_descriptor, as_argument(&message), sizeof message);
+  const long size =
+      system_call(__NR_read, message_descriptor, as_argument(&message), sizeof message);
   system_call(__NR_close, message_descriptor);
-  return size > static_cast<long>(offsetof(ExecMessage, path)) && message.magic == exec_message_magic &&
+  return size > static_cast<long>(offsetof(ExecMessage, path)) &&
+         message.magic == exec_message_magic &&
          message.path_size == static_cast<unsigned long>(size) - offsetof(ExecMessage, path) &&
          message.path[message.path_size - 1] == '\0';
 }

@@ -8,8 +8,8 @@
 
 #include "ldso-hooks/loader/conditions.h"
 #include "ldso-hooks/loader/filter_program.h"
-#include "ldso-hooks/loader/treatment.h"
 #include "ldso-hooks/loader/trap.h"
+#include "ldso-hooks/loader/treatment.h"
 #include "protocol/system_call.h"
 
 namespace plash::loader {
@@ -19,8 +19,8 @@ constexpr unsigned x32_bit = 0x40000000;
 constexpr unsigned probe_question = 0x506c7368;
 constexpr int probe_answer = 0x5a5;
 
-constexpr unsigned new_namespaces =
-    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+constexpr unsigned new_namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
 // What the filter does with a number.
 struct Leaf {
@@ -99,7 +99,8 @@ class Writer {
 
   constexpr void write_leaf(const Leaf &leaf) {
     if (leaf.treatment == Treatment::passed) return program.give(SECCOMP_RET_ALLOW);
-    if (leaf.treatment == Treatment::denied && !leaf.probe) return program.give_error(static_cast<unsigned>(leaf.error));
+    if (leaf.treatment == Treatment::denied && !leaf.probe)
+      return program.give_error(static_cast<unsigned>(leaf.error));
     for (unsigned i = 0; i < block_count_; ++i) {
       if (blocks_[i].leaf == leaf) return program.go(blocks_[i].label);
     }
@@ -167,7 +168,8 @@ class Writer {
         program.go_if_equal(SIGSYS, trap_);
         return allow_if_null(1);
       case Condition::signal_mask:
-        // A wrapper in the program that has cleaned the set says so in an argument that the kernel does not look at.
+        // A wrapper in the program that has cleaned the set says so in an argument that the kernel
+        // does not look at.
         program.load(FilterProgram::low(5));
         program.go_if_equal(passed_mark, allow_);
         program.load(FilterProgram::low(0));
@@ -216,14 +218,17 @@ constexpr Instructions<Writer> instructions;
 
 }  // namespace
 
-bool filter_installed() noexcept { return system_call(probe_number, probe_question) == -probe_answer; }
+bool filter_installed() noexcept {
+  return system_call(probe_number, probe_question) == -probe_answer;
+}
 
 long install_filter() noexcept {
   constexpr int set_no_new_privs = 38;
   long result = system_call(__NR_prctl, set_no_new_privs, 1, 0, 0, 0);
   if (result != 0) return result;
   const sock_fprog program = instructions.program();
-  return system_call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, as_argument(&program));
+  return system_call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                     as_argument(&program));
 }
 
 }  // namespace plash::loader

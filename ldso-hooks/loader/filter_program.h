@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Writes classic BPF for seccomp at compile time. Jumps are forwards; a label is a number that is placed once and may be used
-// before that.
+// Writes classic BPF for seccomp at compile time. Jumps are forwards; a label is a number that is
+// placed once and may be used before that.
 #pragma once
 
 #include <linux/audit.h>
@@ -17,7 +17,8 @@ class FilterProgram {
   static constexpr unsigned max_instructions = 3072;
   static constexpr unsigned max_labels = 512;
 
-  // Offsets of what can be loaded: the lower and upper half of an argument, the number, the architecture.
+  // Offsets of what can be loaded: the lower and upper half of an argument, the number, the
+  // architecture.
   static constexpr unsigned number = 0;
   static constexpr unsigned architecture = 4;
   static constexpr unsigned low(unsigned argument) { return 16 + 8 * argument; }
@@ -34,9 +35,15 @@ class FilterProgram {
     add(BPF_JMP | BPF_JA, 0);
   }
   constexpr void go_if_equal(unsigned value, unsigned label) { go_if(BPF_JEQ, value, label, true); }
-  constexpr void go_unless_equal(unsigned value, unsigned label) { go_if(BPF_JEQ, value, label, false); }
-  constexpr void go_if_at_least(unsigned value, unsigned label) { go_if(BPF_JGE, value, label, true); }
-  constexpr void go_if_any_bit(unsigned value, unsigned label) { go_if(BPF_JSET, value, label, true); }
+  constexpr void go_unless_equal(unsigned value, unsigned label) {
+    go_if(BPF_JEQ, value, label, false);
+  }
+  constexpr void go_if_at_least(unsigned value, unsigned label) {
+    go_if(BPF_JGE, value, label, true);
+  }
+  constexpr void go_if_any_bit(unsigned value, unsigned label) {
+    go_if(BPF_JSET, value, label, true);
+  }
 
   // Goes to label unless the instruction pointer lies in the loader.
   constexpr void go_unless_in_loader(unsigned label) {
@@ -67,7 +74,8 @@ class FilterProgram {
   // A conditional jump reaches 255 instructions: it skips a jump that reaches all.
   constexpr void go_if(unsigned condition, unsigned value, unsigned label, bool when) {
     instructions_[count_++] = {static_cast<unsigned short>(BPF_JMP | condition | BPF_K),
-                               static_cast<unsigned char>(when ? 0 : 1), static_cast<unsigned char>(when ? 1 : 0), value};
+                               static_cast<unsigned char>(when ? 0 : 1),
+                               static_cast<unsigned char>(when ? 1 : 0), value};
     go(label);
   }
 
@@ -78,7 +86,8 @@ class FilterProgram {
   unsigned labels_ = 0;
 };
 
-// The instructions that a Writer (a class whose constructor writes its member `program`) makes, without what it needed for labels.
+// The instructions that a Writer (a class whose constructor writes its member `program`) makes,
+// without what it needed for labels.
 template <class Writer>
 struct Instructions {
   static constexpr unsigned short count = static_cast<unsigned short>(Writer().program.count());

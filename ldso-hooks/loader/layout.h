@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Where the loader lies. Fixed, since the filter, which knows the addresses from which system calls pass, outlives exec. Above
-// the lowest address that programs may map (vm.mmap_min_addr, 64 KiB) and below those at which linkers put programs without
-// -pie (2 MiB by lld, 4 MiB by ld and Go), so that brk and the sanitizers' shadows find what they need.
+// Where the loader lies. Fixed, since the filter, which knows the addresses from which system calls
+// pass, outlives exec. Above the lowest address that programs may map (vm.mmap_min_addr, 64 KiB)
+// and below those at which linkers put programs without -pie (2 MiB by lld, 4 MiB by ld and Go), so
+// that brk and the sanitizers' shadows find what they need.
 #pragma once
 
 namespace plash::loader {
 
 constexpr unsigned long image_start = 0x100000;  // -Ttext-segment in meson.build
-constexpr unsigned long image_limit = 0x180000;  // the link fails if the image does not end before (a test looks at it)
+constexpr unsigned long image_limit =
+    0x180000;  // the image ends before it, as image_test.py checks
 
 }  // namespace plash::loader

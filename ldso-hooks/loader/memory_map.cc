@@ -14,7 +14,9 @@ namespace {
 constexpr unsigned long page_size = 4096;
 constexpr unsigned long break_random_pages = 0x02000000 / page_size;  // as arch_randomize_brk()
 
-unsigned long address_of(const void *pointer) noexcept { return reinterpret_cast<unsigned long>(pointer); }
+unsigned long address_of(const void *pointer) noexcept {
+  return reinterpret_cast<unsigned long>(pointer);
+}
 
 // Strings of argv or envp, which lie one behind the other.
 void find_strings(char **list, unsigned long &start, unsigned long &end) noexcept {
@@ -56,7 +58,8 @@ void note_memory_map(const ProcessStack &stack, const ElfImage *image) noexcept 
   } else {
     unsigned long random = 0;
     system_call(__NR_getrandom, as_argument(&random), sizeof random, GRND_NONBLOCK);
-    start_break = ((image->break_start + page_size - 1) & ~(page_size - 1)) + random % break_random_pages * page_size;
+    start_break = ((image->break_start + page_size - 1) & ~(page_size - 1)) +
+                  random % break_random_pages * page_size;
   }
   prctl_mm_map map{};
   map.start_code = image->code_start;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What the loader says on standard error: always one line, beginning with "ld-plash.so: ". Async-signal-safe.
+// What the loader says on standard error: always one line, beginning with "ld-plash.so: ".
+// Async-signal-safe.
 #pragma once
 
 namespace plash::loader {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What the kernel puts on the stack of a new image: argc, argv, envp and the auxiliary vector (System V psABI, 3.4.1).
+// What the kernel puts on the stack of a new image: argc, argv, envp and the auxiliary vector
+// (System V psABI, 3.4.1).
 #pragma once
 
 #include <elf.h>
@@ -46,7 +47,8 @@ class ProcessStack {
     }
   }
 
-  // Takes the variable called name (with its "=") out of the environment. Returns its value, which stays where it is, or null.
+  // Takes the variable called name (with its "=") out of the environment. Returns its value, which
+  // stays where it is, or null.
   char *take_variable(const char *name) noexcept {
     for (char **entry = envp_; *entry != nullptr; ++entry) {
       const char *left = *entry;

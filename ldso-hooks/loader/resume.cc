@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The ways back into the program that are not simply "the call gave this result". Those that lead through code here leave a
-// block of what that code has to put back on the stack, where nothing uses it once the handler has returned.
+// The ways back into the program that are not simply "the call gave this result". Those that lead
+// through code here leave a block of what that code has to put back on the stack, where nothing
+// uses it once the handler has returned.
 #include <asm/unistd_64.h>
 
 #include "ldso-hooks/loader/trap.h"
@@ -12,14 +13,15 @@ namespace {
 
 constexpr long syscall_instruction_size = 2;
 constexpr unsigned long red_zone = 128;
-// More than the functions between the handler and the one that writes the block take up (stack_usage_test looks at it).
+// More than the functions between the handler and the one that writes the block take up
+// (stack_usage_test looks at it).
 constexpr unsigned long frame_margin = 1536;
 
 }  // namespace
 
 extern "C" {
-// Each makes the system call that the registers hold, puts back the one that was changed, the stack pointer and the
-// instruction pointer. rcx and r11 are the system call's to change.
+// Each makes the system call that the registers hold, puts back the one that was changed, the stack
+// pointer and the instruction pointer. rcx and r11 are the system call's to change.
 void plash_resume_rdi();
 void plash_resume_r10();
 void plash_resume_r8();
@@ -28,8 +30,9 @@ void plash_resume_r9();
 void plash_resume_stack();
 }
 
-#define RESUME(name, put_back)                                                              \
-  __asm__(".text\n.hidden " #name "\n.globl " #name "\n.type " #name ", @function\n" #name ":\n" \
+#define RESUME(name, put_back)                                                             \
+  __asm__(".text\n.hidden " #name "\n.globl " #name "\n.type " #name ", @function\n" #name \
+          ":\n"                                                                            \
           "  syscall\n" put_back "  mov 8(%rsp), %rcx\n  mov 16(%rsp), %rsp\n  jmp *%rcx\n")
 RESUME(plash_resume_rdi, "  mov 0(%rsp), %rdi\n");
 RESUME(plash_resume_r10, "  mov 0(%rsp), %r10\n");
@@ -65,7 +68,8 @@ struct alignas(16) StackBlock {
   unsigned long unmapped_size;
   stack_t stack;
 };
-static_assert(__builtin_offsetof(StackBlock, saved_second) == 24 && __builtin_offsetof(StackBlock, unmapped_size) == 48);
+static_assert(__builtin_offsetof(StackBlock, saved_second) == 24 &&
+              __builtin_offsetof(StackBlock, unmapped_size) == 48);
 
 template <class T>
 T *block_below(unsigned long address) noexcept {
@@ -79,8 +83,9 @@ unsigned long Trap::free_stack() const noexcept {
   const unsigned long at = stack_pointer();
   const auto base = reinterpret_cast<unsigned long>(alternate.ss_sp);
   const bool enabled = alternate.ss_size != 0 && (alternate.ss_flags & SS_DISABLE) == 0;
-  // The handler is on the alternate stack and the program was not: its own stack is free below the red zone. Otherwise the
-  // handler's frame lies there, with the context at its lower end, and what lies below that is free.
+  // The handler is on the alternate stack and the program was not: its own stack is free below the
+  // red zone. Otherwise the handler's frame lies there, with the context at its lower end, and what
+  // lies below that is free.
   if (enabled && !(at > base && at <= base + alternate.ss_size)) return at - red_zone;
   return reinterpret_cast<unsigned long>(&context_) - frame_margin;
 }
@@ -88,12 +93,14 @@ unsigned long Trap::free_stack() const noexcept {
 void Trap::call_natively() noexcept {
   auto &registers = context_.uc_mcontext.gregs;
   registers[REG_RAX] = number_;
-  registers[REG_RDI] = static_cast<long>((static_cast<unsigned long>(registers[REG_RDI]) & 0xffffffff) |
-                                         static_cast<unsigned long>(passed_mark) << 32);
+  registers[REG_RDI] =
+      static_cast<long>((static_cast<unsigned long>(registers[REG_RDI]) & 0xffffffff) |
+                        static_cast<unsigned long>(passed_mark) << 32);
   registers[REG_RIP] -= syscall_instruction_size;
 }
 
-__attribute__((noinline)) void Trap::call_with_mask(int index, SignalSet mask, bool wrapped) noexcept {
+__attribute__((noinline)) void Trap::call_with_mask(int index, SignalSet mask,
+                                                    bool wrapped) noexcept {
   auto &registers = context_.uc_mcontext.gregs;
   const int changed = index == 0 ? REG_RDI : index == 3 ? REG_R10 : index == 4 ? REG_R8 : REG_R9;
   auto *block = block_below<MaskBlock>(free_stack());

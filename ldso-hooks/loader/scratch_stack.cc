@@ -11,15 +11,18 @@ namespace plash::loader {
 extern "C" void plash_call_on_stack(void (*function)(void *), void *argument, void *top);
 // Keeps the chain of frame pointers: current_context() follows it.
 __asm__(
-    ".text\n.hidden plash_call_on_stack\n.globl plash_call_on_stack\n.type plash_call_on_stack, @function\n"
+    ".text\n.hidden plash_call_on_stack\n.globl plash_call_on_stack\n.type plash_call_on_stack, "
+    "@function\n"
     "plash_call_on_stack:\n"
-    "  push %rbp\n  mov %rsp, %rbp\n  mov %rdx, %rsp\n  mov %rdi, %rax\n  mov %rsi, %rdi\n  call *%rax\n"
+    "  push %rbp\n  mov %rsp, %rbp\n  mov %rdx, %rsp\n  mov %rdi, %rax\n  mov %rsi, %rdi\n  call "
+    "*%rax\n"
     "  mov %rbp, %rsp\n  pop %rbp\n  ret\n");
 
 namespace {
 
 constexpr unsigned long stack_size = 16 * 1024;
-constexpr int stack_count = 16;  // children between fork and exec at one time; more go on with the stack that they have
+constexpr int stack_count =
+    16;  // children between fork and exec at one time; more go on with the stack that they have
 
 alignas(16) char stacks[stack_count][stack_size];
 int users[stack_count];  // process IDs
@@ -34,7 +37,9 @@ int take_stack(int self) noexcept {
   for (int i = 0; i < stack_count; ++i) {
     int user = __atomic_load_n(&users[i], __ATOMIC_RELAXED);
     if (user != 0 && (user == self || shares_memory(self, user))) continue;
-    if (__atomic_compare_exchange_n(&users[i], &user, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return i;
+    if (__atomic_compare_exchange_n(&users[i], &user, self, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED))
+      return i;
   }
   return -1;
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The descriptors that the loader door keeps for itself, at numbers that are the same in every process of a sandbox: they
-// outlive exec, so neither environment nor memory has to carry them. The filter answers close(2), dup2(2), fcntl(2) and
-// ioctl(2) on any number of the range with EBADF unless the loader itself calls.
+// The descriptors that the loader door keeps for itself, at numbers that are the same in every
+// process of a sandbox: they outlive exec, so neither environment nor memory has to carry them. The
+// filter answers close(2), dup2(2), fcntl(2) and ioctl(2) on any number of the range with EBADF
+// unless the loader itself calls.
 #pragma once
 
 namespace plash::loader {
 
 constexpr int first_service_descriptor = 1016;
 
-// Only between an emulated exec and the new image's start: what the new image is to know (exec_message.h), and its program.
+// Only between an emulated exec and the new image's start: what the new image is to know
+// (exec_message.h), and its program.
 constexpr int message_descriptor = 1018;
 constexpr int program_descriptor = 1019;
 

@@ -17,8 +17,8 @@ struct MaskPointer {
   unsigned long size;
 };
 
-// Offset of the mask in the frame of a signal handler: struct ucontext of the kernel (asm/ucontext.h) up to uc_sigmask, that is
-// flags, link, stack and sigcontext.
+// Offset of the mask in the frame of a signal handler: struct ucontext of the kernel
+// (asm/ucontext.h) up to uc_sigmask, that is flags, link, stack and sigcontext.
 constexpr unsigned long frame_mask_offset = 8 + 8 + 24 + 256;
 
 }  // namespace
@@ -43,7 +43,8 @@ void emulate_sigprocmask(Trap &trap) noexcept {
         return trap.answer(-EINVAL);
     }
   }
-  if (trap.argument(2) != 0 && !copy_out(trap.pointer<SignalSet>(2), old)) return trap.answer(-EFAULT);
+  if (trap.argument(2) != 0 && !copy_out(trap.pointer<SignalSet>(2), old))
+    return trap.answer(-EFAULT);
   trap.answer(0);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Signal sets and actions as the kernel has them (sigaction(2), "C library/kernel differences"), and the set that the loader
-// must keep SIGSYS out of: a trapped call whose SIGSYS is blocked or ignored is the end of the process (seccomp(2)).
+// Signal sets and actions as the kernel has them (sigaction(2), "C library/kernel differences"),
+// and the set that the loader must keep SIGSYS out of: a trapped call whose SIGSYS is blocked or
+// ignored is the end of the process (seccomp(2)).
 #pragma once
 
 #include <signal.h>
@@ -13,7 +14,8 @@ namespace plash::loader {
 using SignalSet = std::uint64_t;
 constexpr unsigned long signal_set_size = sizeof(SignalSet);
 constexpr SignalSet sigsys_bit = SignalSet{1} << (SIGSYS - 1);
-constexpr int sigsys_by_filter = 1;  // si_code SYS_SECCOMP of asm-generic/siginfo.h, which libc's headers leave out
+constexpr int sigsys_by_filter =
+    1;  // si_code SYS_SECCOMP of asm-generic/siginfo.h, which libc's headers leave out
 constexpr SignalSet all_signals = ~SignalSet{0};
 
 struct KernelAction {

@@ -17,7 +17,9 @@ bool is_path(const void *address, unsigned long size) noexcept {
     sa_family_t family;
     char first;
   } start;
-  if (address == nullptr || size <= sizeof start.family || !readable(address, sizeof start.family + 1)) return false;
+  if (address == nullptr || size <= sizeof start.family ||
+      !readable(address, sizeof start.family + 1))
+    return false;
   __builtin_memcpy(&start, address, sizeof start.family + 1);
   return start.family == AF_UNIX && start.first != '\0';
 }
@@ -25,10 +27,13 @@ bool is_path(const void *address, unsigned long size) noexcept {
 bool can_give_path(int descriptor) noexcept {
   int domain = 0;
   socklen_t size = sizeof domain;
-  if (system_call(__NR_getsockopt, descriptor, SOL_SOCKET, SO_DOMAIN, as_argument(&domain), as_argument(&size)) != 0) return false;
+  if (system_call(__NR_getsockopt, descriptor, SOL_SOCKET, SO_DOMAIN, as_argument(&domain),
+                  as_argument(&size)) != 0)
+    return false;
   pollfd ready{descriptor, POLLIN, 0};
   const timespec now{};
-  return domain == AF_UNIX && system_call(__NR_ppoll, as_argument(&ready), 1, as_argument(&now), 0, 0) == 1;
+  return domain == AF_UNIX &&
+         system_call(__NR_ppoll, as_argument(&ready), 1, as_argument(&now), 0, 0) == 1;
 }
 
 }  // namespace
@@ -42,7 +47,8 @@ bool kernel_serves_socket_call(const Trap &trap) noexcept {
       return !is_path(trap.pointer<void>(4), static_cast<unsigned>(trap.argument(5)));
     case __NR_sendmsg: {
       msghdr message;
-      return !copy_in(message, trap.pointer<msghdr>(1)) || !is_path(message.msg_name, message.msg_namelen);
+      return !copy_in(message, trap.pointer<msghdr>(1)) ||
+             !is_path(message.msg_name, message.msg_namelen);
     }
     case __NR_recvmsg: {
       msghdr message;

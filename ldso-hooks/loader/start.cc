@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Where a new image begins, before its program: the kernel comes here because the program names the loader as its interpreter,
-// because the loader itself was executed for a program that it has to map, or because the launcher starts a sandbox.
+// Where a new image begins, before its program: the kernel comes here because the program names the
+// loader as its interpreter, because the loader itself was executed for a program that it has to
+// map, or because the launcher starts a sandbox.
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,10 @@ char interpreter_path[max_exec_path];
   room.restore();
   check_pointers();
   // The psABI: rdx holds a function for atexit(3), or 0; everything else is unspecified.
-  __asm__ volatile("mov %0, %%rsp\n\txor %%edx, %%edx\n\txor %%ebp, %%ebp\n\tjmp *%1" : : "D"(stack), "S"(entry) : "memory");
+  __asm__ volatile("mov %0, %%rsp\n\txor %%edx, %%edx\n\txor %%ebp, %%ebp\n\tjmp *%1"
+                   :
+                   : "D"(stack), "S"(entry)
+                   : "memory");
   __builtin_unreachable();
 }
 
@@ -67,8 +71,8 @@ bool mapped_by_loader(const ProcessStack &stack) noexcept {
   return stack.auxiliary(AT_ENTRY) == reinterpret_cast<unsigned long>(plash_start);
 }
 
-// As the kernel does, after the path. Without one the kernel has named it after the file, but that was the loader where a static
-// program was executed: argv[0] is the best guess then.
+// As the kernel does, after the path. Without one the kernel has named it after the file, but that
+// was the loader where a static program was executed: argv[0] is the best guess then.
 void name_thread_for(const ProcessStack &stack) noexcept {
   if ((message.flags & exec_by_descriptor) == 0) {
     name_thread(message.path);
@@ -87,7 +91,8 @@ ElfImage load(int descriptor, const char *path, Placement placement, ElfFile &fi
 }
 
 ElfImage load_interpreter(const char *path) noexcept {
-  const long descriptor = plash_syscall(__NR_openat, AT_FDCWD, as_argument(path), O_RDONLY | O_CLOEXEC, 0, 0, 0);
+  const long descriptor =
+      plash_syscall(__NR_openat, AT_FDCWD, as_argument(path), O_RDONLY | O_CLOEXEC, 0, 0, 0);
   if (descriptor < 0) die("cannot open the ELF interpreter", path, descriptor);
   ElfFile file;
   const ElfImage image = load(static_cast<int>(descriptor), path, Placement::anywhere, file);
@@ -101,10 +106,12 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
   const unsigned long count = stack.auxiliary(AT_PHNUM);
   unsigned long bias = 0;
   for (unsigned long i = 0; i < count; ++i) {
-    if (headers[i].p_type == PT_PHDR) bias = reinterpret_cast<unsigned long>(headers) - headers[i].p_vaddr;
+    if (headers[i].p_type == PT_PHDR)
+      bias = reinterpret_cast<unsigned long>(headers) - headers[i].p_vaddr;
   }
   for (unsigned long i = 0; i < count; ++i) {
-    if (headers[i].p_type == PT_INTERP) return reinterpret_cast<const char *>(headers[i].p_vaddr + bias);
+    if (headers[i].p_type == PT_INTERP)
+      return reinterpret_cast<const char *>(headers[i].p_vaddr + bias);
   }
   die("the program names no interpreter");
 }
@@ -120,10 +127,11 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
   ElfFile file;
   long result = read_elf_file(exe_descriptor, file);
   if (result == -EBADF) die("executed without a program to run");
-  const long size = result == 0 ? read_interpreter_path(file, interpreter_path, sizeof interpreter_path) : result;
+  const long size =
+      result == 0 ? read_interpreter_path(file, interpreter_path, sizeof interpreter_path) : result;
   if (size < 0) die("cannot load the program", message.path, size);
-  const ElfImage image =
-      load(exe_descriptor, message.path, size != 0 ? Placement::program : Placement::anywhere, file);
+  const ElfImage image = load(exe_descriptor, message.path,
+                              size != 0 ? Placement::program : Placement::anywhere, file);
   stack.set_auxiliary(AT_PHDR, image.headers);
   stack.set_auxiliary(AT_PHNUM, file.header.e_phnum);
   stack.set_auxiliary(AT_ENTRY, image.entry);
@@ -147,7 +155,8 @@ void keep_program_open() noexcept {
   const char *path = stack.take_variable("PLASH_LOADER=");
   if (path == nullptr) die("not a program: pola-run starts it");
   const long result = install_filter();
-  if (result != 0) die("this kernel has no seccomp filters, which the loader door needs", nullptr, result);
+  if (result != 0)
+    die("this kernel has no seccomp filters, which the loader door needs", nullptr, result);
   SignalSet mask = 0;
   system_call(__NR_rt_sigprocmask, 0, 0, as_argument(&mask), signal_set_size);
   set_signal_mask(all_signals);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// A system call that the filter sent to the SIGSYS handler, with the program's registers as they were at its syscall
-// instruction. What the handler leaves in them is what the program goes on with. All signals are blocked meanwhile.
-// Async-signal-safe.
+// A system call that the filter sent to the SIGSYS handler, with the program's registers as they
+// were at its syscall instruction. What the handler leaves in them is what the program goes on
+// with. All signals are blocked meanwhile. Async-signal-safe.
 #pragma once
 
 #include <signal.h>
@@ -39,21 +39,27 @@ class Trap {
     return static_cast<unsigned long>(context_.uc_mcontext.gregs[REG_RSP]);
   }
 
-  // Makes the program execute its own syscall instruction again, this time past the filter: blocking, interruption and
-  // cancellation are then the kernel's own. For calls whose first argument is a descriptor: the kernel looks at the lower half
-  // of that register alone, the filter at the upper one (passed_mark).
+  // Makes the program execute its own syscall instruction again, this time past the filter:
+  // blocking, interruption and cancellation are then the kernel's own. For calls whose first
+  // argument is a descriptor: the kernel looks at the lower half of that register alone, the filter
+  // at the upper one (passed_mark).
   void call_natively() noexcept;
 
-  // Makes the program make the call from the loader's text, with the argument index pointing to mask on its stack; or, wrapped,
-  // to pselect6(2)'s pair of pointer and size. Its handlers run as they would have, and the register is put back afterwards.
+  // Makes the program make the call from the loader's text, with the argument index pointing to
+  // mask on its stack; or, wrapped, to pselect6(2)'s pair of pointer and size. Its handlers run as
+  // they would have, and the register is put back afterwards.
   void call_with_mask(int index, SignalSet mask, bool wrapped) noexcept;
 
-  // After the answer has been given, makes the program call sigaltstack(2) with stack before it goes on, and then munmap(2) (size 0:
-  // unmaps nothing). Neither can be done while the handler may be running on the stack in question.
-  void change_alternate_stack(const stack_t &stack, void *unmapped, unsigned long unmapped_size) noexcept;
+  // After the answer has been given, makes the program call sigaltstack(2) with stack before it
+  // goes on, and then munmap(2) (size 0: unmaps nothing). Neither can be done while the handler may
+  // be running on the stack in question.
+  void change_alternate_stack(const stack_t &stack, void *unmapped,
+                              unsigned long unmapped_size) noexcept;
 
   // Makes the program go on at address instead, with the stack pointer it had.
-  void go_to(void (*address)()) noexcept { context_.uc_mcontext.gregs[REG_RIP] = reinterpret_cast<long>(address); }
+  void go_to(void (*address)()) noexcept {
+    context_.uc_mcontext.gregs[REG_RIP] = reinterpret_cast<long>(address);
+  }
 
  private:
   unsigned long free_stack() const noexcept;
@@ -62,8 +68,8 @@ class Trap {
   long number_;
 };
 
-// The context of the trapped call that this thread is serving, or null. Found by the chain of frame pointers: there is no
-// thread-local storage to keep it in.
+// The context of the trapped call that this thread is serving, or null. Found by the chain of frame
+// pointers: there is no thread-local storage to keep it in.
 ucontext_t *current_context() noexcept;
 
 // Upper half of the first argument of a call that has been through the handler.

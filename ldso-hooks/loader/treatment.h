@@ -21,10 +21,14 @@ constexpr int row_count = 512;  // above the last number
 struct Rows {
   Row row[row_count] = {};
   constexpr Rows() {
-#define EMULATED Row{Treatment::emulated, 0}
-#define LOCAL Row{Treatment::local, 0}
-#define PASSED Row{Treatment::passed, 0}
-#define DENIED(error) Row{Treatment::denied, error}
+#define EMULATED \
+  Row { Treatment::emulated, 0 }
+#define LOCAL \
+  Row { Treatment::local, 0 }
+#define PASSED \
+  Row { Treatment::passed, 0 }
+#define DENIED(error) \
+  Row { Treatment::denied, error }
 #define PLASH_SYSCALL(name, treatment) row[__NR_##name] = treatment;
 #include "shim/engine/syscalls.def"
 #undef EMULATED

@@ -13,15 +13,17 @@ namespace {
 constexpr unsigned long page_size = 4096;
 constexpr unsigned long word_mask = ~7ul;
 
-// The aligned word around address: it never crosses a page. The kernel takes a null pointer for "no set".
+// The aligned word around address: it never crosses a page. The kernel takes a null pointer for "no
+// set".
 bool word_readable(unsigned long address) noexcept {
   return (address & word_mask) != 0 &&
-         system_call(__NR_rt_sigprocmask, SIG_BLOCK, static_cast<long>(address & word_mask), 0, signal_set_size) == 0;
+         system_call(__NR_rt_sigprocmask, SIG_BLOCK, static_cast<long>(address & word_mask), 0,
+                     signal_set_size) == 0;
 }
 
 bool word_writable(unsigned long address) noexcept {
-  return address != 0 &&
-         system_call(__NR_rt_sigprocmask, SIG_BLOCK, 0, static_cast<long>(address), signal_set_size) == 0;
+  return address != 0 && system_call(__NR_rt_sigprocmask, SIG_BLOCK, 0, static_cast<long>(address),
+                                     signal_set_size) == 0;
 }
 
 }  // namespace

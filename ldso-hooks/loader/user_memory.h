@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Access to the program's memory through pointers that may be bad: the kernel would answer EFAULT, so must we. To be used in
-// the SIGSYS handler alone, where all signals are blocked: the check is rt_sigprocmask(2) reading or writing a signal set at
-// the address, which changes nothing then. Another thread that unmaps the memory meanwhile gets the fault that it asked for.
+// Access to the program's memory through pointers that may be bad: the kernel would answer EFAULT,
+// so must we. To be used in the SIGSYS handler alone, where all signals are blocked: the check is
+// rt_sigprocmask(2) reading or writing a signal set at the address, which changes nothing then.
+// Another thread that unmaps the memory meanwhile gets the fault that it asked for.
 // Async-signal-safe.
 #pragma once
 

@@ -19,8 +19,10 @@ void plash_asked();
 __asm__(
     ".text\n.hidden plash_ask, plash_asked\n.globl plash_ask, plash_asked\n"
     ".type plash_ask, @function\n.type plash_asked, @function\nplash_ask:\n"
-    "  mov %rdi, %rax\n  mov %rsi, %r11\n  mov 0(%r11), %rdi\n  mov 8(%r11), %rsi\n  mov 16(%r11), %rdx\n"
-    "  mov 24(%r11), %r10\n  mov 32(%r11), %r8\n  mov 40(%r11), %r9\n  syscall\nplash_asked:\n  ret\n");
+    "  mov %rdi, %rax\n  mov %rsi, %r11\n  mov 0(%r11), %rdi\n  mov 8(%r11), %rsi\n  mov 16(%r11), "
+    "%rdx\n"
+    "  mov 24(%r11), %r10\n  mov 32(%r11), %r8\n  mov 40(%r11), %r9\n  syscall\nplash_asked:\n  "
+    "ret\n");
 
 namespace {
 
@@ -33,7 +35,9 @@ bool installed;
 
 unsigned long asking_address() noexcept { return reinterpret_cast<unsigned long>(plash_asked); }
 
-void find_programs_filters() noexcept { installed = system_call(probe_number, verdict_question) == -verdict_answer; }
+void find_programs_filters() noexcept {
+  installed = system_call(probe_number, verdict_question) == -verdict_answer;
+}
 void note_programs_filter() noexcept { installed = true; }
 
 bool programs_filters_allow(Trap &trap, siginfo_t &information, void *context) noexcept {

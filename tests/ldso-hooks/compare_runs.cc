@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Runs each case of a program natively and in the sandbox, each time in a fresh scratch directory with the same contents, and
-// compares what it printed and how it ended.
+// Runs each case of a program natively and in the sandbox, each time in a fresh scratch directory
+// with the same contents, and compares what it printed and how it ended.
 //
-//   compare-runs PROGRAM LAUNCHER...     the launcher's words, to be followed by the program's; {} in them stands for the directory
+//   compare-runs PROGRAM LAUNCHER...     the launcher's words, to be followed by the program's; {}
+//   in them stands for the directory
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -40,14 +41,16 @@ class ScratchDirectory {
  public:
   explicit ScratchDirectory(const fs::path &program) {
     std::string name = (fs::temp_directory_path() / "plash-pitfalls-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
+    if (mkdtemp(name.data()) == nullptr)
+      throw std::system_error(errno, std::generic_category(), name);
     path_ = name;
     constexpr auto plain = static_cast<fs::perms>(0644);
     constexpr auto executable = static_cast<fs::perms>(0755);
     write_file(path_ / "file", "contents\n", plain);
     write_file(path_ / "garbage", "\x01\x02 no program\n", executable);
     write_file(path_ / "script", "#!/bin/sh\necho \"script $0 $#: $*\"\nexit 3\n", executable);
-    write_file(path_ / "script-with-argument", "#! /bin/sh -eu \necho \"script $0 $#: $* $-\"\n", executable);
+    write_file(path_ / "script-with-argument", "#! /bin/sh -eu \necho \"script $0 $#: $* $-\"\n",
+               executable);
     write_file(path_ / "script-of-script", "#!./script first second\n", executable);
     write_file(path_ / "script-without-interpreter", "#!/missing/interpreter\n", executable);
     fs::create_directory(path_ / "directory");
@@ -67,7 +70,8 @@ class ScratchDirectory {
 std::string read_all(int descriptor) {
   std::string text;
   char buffer[4096];
-  for (long size; (size = read(descriptor, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(size));
+  for (long size; (size = read(descriptor, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(size));
   return text;
 }
 
@@ -109,7 +113,8 @@ std::vector<std::string> cases_of(const fs::path &program) {
   return names;
 }
 
-bool same(const fs::path &program, const std::string &name, const std::vector<std::string> &launcher) {
+bool same(const fs::path &program, const std::string &name,
+          const std::vector<std::string> &launcher) {
   const std::vector<std::string> command = {"./program", name};
   std::vector<std::string> boxed = launcher;
   boxed.insert(boxed.end(), command.begin(), command.end());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The table of system calls against the kernel's headers, and the loader's filter against the table: it is run here by an
-// interpreter of classic BPF.
+// The table of system calls against the kernel's headers, and the loader's filter against the
+// table: it is run here by an interpreter of classic BPF.
 #include <asm/unistd_64.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -58,15 +58,17 @@ unsigned run(const seccomp_data &data) {
         jump((accumulator & instruction.k) != 0);
         break;
       default:
-        FAIL("an instruction that the kernel's cache of allowed numbers does not follow: " << instruction.code);
+        FAIL("an instruction that the kernel's cache of allowed numbers does not follow: "
+             << instruction.code);
     }
   }
   FAIL("ran off the end");
   return 0;
 }
 
-seccomp_data call(int number, unsigned long a0 = 0, unsigned long a1 = 0, unsigned long a2 = 0, unsigned long a3 = 0,
-                  unsigned long a4 = 0, unsigned long a5 = 0, unsigned long address = outside) {
+seccomp_data call(int number, unsigned long a0 = 0, unsigned long a1 = 0, unsigned long a2 = 0,
+                  unsigned long a3 = 0, unsigned long a4 = 0, unsigned long a5 = 0,
+                  unsigned long address = outside) {
   return {number, AUDIT_ARCH_X86_64, address, {a0, a1, a2, a3, a4, a5}};
 }
 
@@ -116,12 +118,14 @@ TEST_CASE("the filter does with each number what the table says") {
       CHECK(run(call(number, 0, 0, 0, 0, 0, 0, image_start - 1)) == trap);
       CHECK(run(call(number, 0, 0, 0, 0, 0, 0, inside | 1ul << 32)) == trap);
     }
-    if (can_pass(number)) CHECK(run(call(number, static_cast<unsigned long>(passed_mark) << 32 | 3)) == allow);
+    if (can_pass(number))
+      CHECK(run(call(number, static_cast<unsigned long>(passed_mark) << 32 | 3)) == allow);
   }
 }
 
 TEST_CASE("calls that are unknown or of another interface") {
-  for (const int number : {row_count, row_count + 1, 5000, 0x3fffffff}) CHECK(run(call(number)) == refuse(ENOSYS));
+  for (const int number : {row_count, row_count + 1, 5000, 0x3fffffff})
+    CHECK(run(call(number)) == refuse(ENOSYS));
   CHECK(run(call(0x40000000)) == trap);
   CHECK(run(call(0x40000000 | __NR_getpid)) == trap);
   CHECK(run(call(-1)) == trap);

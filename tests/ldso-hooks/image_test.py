@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 def main() -> int:
     path = Path(sys.argv[1])
     layout = (Path(__file__).resolve().parents[2] / "ldso-hooks/loader/layout.h").read_text()
-    start, limit = (int(re.search(rf"{name} = (0x[0-9a-f]+)", layout)[1], 16) for name in ("image_start", "image_limit"))
+    start, limit = (int(re.search(rf"{name}\s*=\s*(0x[0-9a-f]+)", layout)[1], 16) for name in ("image_start", "image_limit"))
     problems = []
     with path.open("rb") as file:
         elf = ELFFile(file)

@@ -6,13 +6,15 @@ namespace pitfall {
 static Case *first;
 char **arguments;
 
-Case::Case(const char *case_name, void (*case_function)()) : name(case_name), function(case_function), next(first) {
+Case::Case(const char *case_name, void (*case_function)())
+    : name(case_name), function(case_function), next(first) {
   first = this;
 }
 
 void report(const char *what, long result) {
   const int error = errno;
-  printf("%s: %ld%s%s\n", what, result, result < 0 ? " " : "", result < 0 ? strerrorname_np(error) : "");
+  printf("%s: %ld%s%s\n", what, result, result < 0 ? " " : "",
+         result < 0 ? strerrorname_np(error) : "");
   fflush(stdout);
 }
 
@@ -49,7 +51,8 @@ long raw(long number, long a1, long a2, long a3, long a4, long a5, long a6) {
 int main(int count, char **arguments) {
   pitfall::arguments = arguments;
   if (count < 2) {
-    for (const auto *entry = pitfall::first; entry != nullptr; entry = entry->next) puts(entry->name);
+    for (const auto *entry = pitfall::first; entry != nullptr; entry = entry->next)
+      puts(entry->name);
     return 0;
   }
   for (const auto *entry = pitfall::first; entry != nullptr; entry = entry->next) {

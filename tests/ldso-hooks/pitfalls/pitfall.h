@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Small programs in one: each case does something that a process in the loader door could get wrong and prints what it saw.
-// The test runs a case natively and in the sandbox and compares (../compare_runs.cc). What a case prints must therefore not depend on process IDs, addresses or time.
+// Small programs in one: each case does something that a process in the loader door could get wrong
+// and prints what it saw. The test runs a case natively and in the sandbox and compares
+// (../compare_runs.cc). What a case prints must therefore not depend on process IDs, addresses or
+// time.
 #pragma once
 
 #include <errno.h>
@@ -39,7 +41,7 @@ extern char **arguments;  // argv
 
 }  // namespace pitfall
 
-#define CASE(name)                                          \
-  static void name();                                       \
-  static pitfall::Case case_##name(#name, name);            \
+#define CASE(name)                               \
+  static void name();                            \
+  static pitfall::Case case_##name(#name, name); \
   static void name()

@@ -28,7 +28,8 @@ void again(char **environment) {
 
 void print_image() {
   int count = 0;
-  for (char **entry = environ; *entry != nullptr; ++entry, ++count) printf("environment %s\n", *entry);
+  for (char **entry = environ; *entry != nullptr; ++entry, ++count)
+    printf("environment %s\n", *entry);
   printf("%d variables, argv[0] %s, AT_EXECFN %s\n", count, pitfall::arguments[0],
          reinterpret_cast<const char *>(getauxval(AT_EXECFN)));
   char name[16] = {};
@@ -60,7 +61,8 @@ CASE(no_environment_at_all) {
   static char third[] = "again";
   char *arguments[] = {pitfall::arguments[0], pitfall::arguments[1], third, nullptr};
   fflush(stdout);
-  raw(SYS_execve, reinterpret_cast<long>(pitfall::arguments[0]), reinterpret_cast<long>(arguments), 0);
+  raw(SYS_execve, reinterpret_cast<long>(pitfall::arguments[0]), reinterpret_cast<long>(arguments),
+      0);
 }
 
 CASE(other_name_in_argv) {
@@ -83,6 +85,14 @@ CASE(exec_that_fails) {
   report("through a file", execve("file/x", none, none));
   report("bad path", raw(SYS_execve, 8, 0, 0));
   report("missing interpreter", execve("script-without-interpreter", none, none));
+  report("bad arguments", raw(SYS_execve, reinterpret_cast<long>("/bin/true"), 4096 + 8,
+                              reinterpret_cast<long>(none)));
+  report("bad arguments of a script",
+         raw(SYS_execve, reinterpret_cast<long>("script"), 4096 + 8, reinterpret_cast<long>(none)));
+  const int script = open("script", O_RDONLY | O_CLOEXEC);
+  report("script that closes",
+         raw(SYS_execveat, script, reinterpret_cast<long>(""), 0, 0, AT_EMPTY_PATH));
+  close(script);
   report("bad directory", raw(SYS_execveat, 77, reinterpret_cast<long>("x"), 0, 0, 0));
   report("bad flags", raw(SYS_execveat, AT_FDCWD, reinterpret_cast<long>("x"), 0, 0, 0x40000));
   report("open", try_open());
@@ -96,7 +106,8 @@ CASE(exec_with_signals_blocked_and_ignored) {
       struct sigaction action = {};
       if (signal == SIGSYS || sigaction(signal, nullptr, &action) != 0) continue;
       if (sigismember(&set, signal) != 0 || action.sa_handler == SIG_IGN)
-        printf("%d blocked %d ignored %d\n", signal, sigismember(&set, signal), action.sa_handler == SIG_IGN);
+        printf("%d blocked %d ignored %d\n", signal, sigismember(&set, signal),
+               action.sa_handler == SIG_IGN);
     }
     return;
   }
@@ -117,13 +128,15 @@ CASE(exec_from_a_thread) {
   }
   setenv("SECOND", "1", 1);
   pthread_t thread;
-  pthread_create(&thread, nullptr, [](void *) -> void * { return again(environ), nullptr; }, nullptr);
+  pthread_create(
+      &thread, nullptr, [](void *) -> void * { return again(environ), nullptr; }, nullptr);
   pthread_join(thread, nullptr);
 }
 
 CASE(scripts) {
   char *none[] = {nullptr};
-  for (const char *script : {"./script", "script", "./script-with-argument", "./script-of-script"}) {
+  for (const char *script :
+       {"./script", "script", "./script-with-argument", "./script-of-script"}) {
     fflush(stdout);
     const pid_t child = fork();
     if (child == 0) {
@@ -177,7 +190,8 @@ CASE(spawn) {
     const int result = posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, environ);
     wait_for(child);
     report("spawn", result);
-    report("missing", posix_spawn(&child, "/bin/missing", &actions, &attributes, arguments, environ));
+    report("missing",
+           posix_spawn(&child, "/bin/missing", &actions, &attributes, arguments, environ));
   }
   report("open", try_open());
 }
@@ -311,6 +325,7 @@ CASE(break_grows) {
 }
 
 CASE(new_namespaces_are_refused) {
-  // Natively root may and others may not; only the sandbox is expected to refuse always: nothing is printed but what must be the same.
+  // Natively root may and others may not; only the sandbox is expected to refuse always: nothing is
+  // printed but what must be the same.
   report("wrong flag", raw(SYS_clone, CLONE_SIGHAND, 0, 0, 0, 0));
 }

@@ -82,7 +82,8 @@ CASE(block_all_then_open) {
 CASE(raw_mask_of_64_ones) {
   const unsigned long ones = ~0ul;
   unsigned long old = 1;
-  report("set", raw(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&ones), reinterpret_cast<long>(&old), 8));
+  report("set", raw(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&ones),
+                    reinterpret_cast<long>(&old), 8));
   printf("old %lx\n", old);
   report("open", try_open());
   report("wrong size", raw(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&ones), 0, 16));
@@ -175,13 +176,16 @@ CASE(registers_survive_a_masked_wait) {
                    : "+a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
                    :
                    : "rcx", "r11", "memory");
-  printf("%ld %d %d %d %d %d\n", result, rdi == 0 && rsi == 0, rdx == rdx_before, r10 == r10_before, r8 == 8, r9 == 0x1234567890);
+  printf("%ld %d %d %d %d %d\n", result, rdi == 0 && rsi == 0, rdx == rdx_before, r10 == r10_before,
+         r8 == 8, r9 == 0x1234567890);
 }
 
 CASE(handler_changes_mask_in_frame) {
   struct sigaction action = {};
   action.sa_flags = SA_SIGINFO;
-  action.sa_sigaction = [](int, siginfo_t *, void *context) { sigfillset(&static_cast<ucontext_t *>(context)->uc_sigmask); };
+  action.sa_sigaction = [](int, siginfo_t *, void *context) {
+    sigfillset(&static_cast<ucontext_t *>(context)->uc_sigmask);
+  };
   sigaction(SIGUSR1, &action, nullptr);
   raise(SIGUSR1);
   print_mask("mask");
@@ -251,10 +255,13 @@ CASE(interrupted_and_restarted_read) {
   report("read", read(ends[0], &byte, 1));
   static int write_end;
   write_end = ends[1];
-  handle(SIGALRM, [](int) {
-    if ((handled = handled + 1) == 3 && write(write_end, "x", 1) != 1) handled = 100;
-    if (handled < 3) alarm_in(10000);
-  }, SA_RESTART);
+  handle(
+      SIGALRM,
+      [](int) {
+        if ((handled = handled + 1) == 3 && write(write_end, "x", 1) != 1) handled = 100;
+        if (handled < 3) alarm_in(10000);
+      },
+      SA_RESTART);
   alarm_in(10000);
   report("read", read(ends[0], &byte, 1));
   printf("handled %d\n", static_cast<int>(handled));

@@ -90,7 +90,8 @@ CASE(sigsys_ignored_across_exec) {
 
 CASE(own_filter_traps) {
   handle_sigsys([](int, siginfo_t *information, void *raw_context) {
-    printf("trapped %d errno %d code %d\n", information->si_syscall == SYS_getppid, information->si_errno, information->si_code);
+    printf("trapped %d errno %d code %d\n", information->si_syscall == SYS_getppid,
+           information->si_errno, information->si_code);
     static_cast<ucontext_t *>(raw_context)->uc_mcontext.gregs[REG_RAX] = 4711;
     try_open();
   });
@@ -150,8 +151,8 @@ CASE(own_filter_traps_calls_with_paths) {
   // A broker: opens for the program what the filter sends to its handler.
   handle_sigsys([](int, siginfo_t *information, void *raw_context) {
     auto &registers = static_cast<ucontext_t *>(raw_context)->uc_mcontext.gregs;
-    printf("trapped %d errno %d path %s\n", information->si_syscall == SYS_openat, information->si_errno,
-           reinterpret_cast<const char *>(registers[REG_RSI]));
+    printf("trapped %d errno %d path %s\n", information->si_syscall == SYS_openat,
+           information->si_errno, reinterpret_cast<const char *>(registers[REG_RSI]));
     registers[REG_RAX] = raw(SYS_open, registers[REG_RSI], registers[REG_RDX], 0);
   });
   report("install", install(SYS_openat, SECCOMP_RET_TRAP | 7));

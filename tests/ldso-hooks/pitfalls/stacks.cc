@@ -41,7 +41,8 @@ void handle(int signal) {
 // Memory that ends where nothing may be written.
 void *guarded(unsigned long size) {
   const unsigned long mapped = (size + 4095) & ~4095ul;
-  auto *memory = static_cast<char *>(mmap(nullptr, mapped + 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  auto *memory = static_cast<char *>(
+      mmap(nullptr, mapped + 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   mprotect(memory + 4096, mapped, PROT_READ | PROT_WRITE);
   return memory + 4096;
 }
@@ -55,15 +56,18 @@ CASE(small_alternate_stack) {
   report("set", sigaltstack(&stack, nullptr));
   stack_t old = {};
   report("query", sigaltstack(nullptr, &old));
-  printf("same %d flags %d\n", old.ss_sp == stack.ss_sp && old.ss_size == stack.ss_size, old.ss_flags);
+  printf("same %d flags %d\n", old.ss_sp == stack.ss_sp && old.ss_size == stack.ss_size,
+         old.ss_flags);
   handle(SIGUSR1);
   opened = -1;
   raise(SIGUSR1);
-  printf("opened %d on the stack %d same %d\n", opened >= 0, on_stack, current.ss_sp == stack.ss_sp);
+  printf("opened %d on the stack %d same %d\n", opened >= 0, on_stack,
+         current.ss_sp == stack.ss_sp);
   stack_t off = {};
   off.ss_flags = SS_DISABLE;
   report("disable", sigaltstack(&off, &old));
-  printf("same %d flags %d\n", old.ss_sp == stack.ss_sp && old.ss_size == stack.ss_size, old.ss_flags);
+  printf("same %d flags %d\n", old.ss_sp == stack.ss_sp && old.ss_size == stack.ss_size,
+         old.ss_flags);
   report("query", sigaltstack(nullptr, &old));
   printf("flags %d size %zu\n", old.ss_flags, old.ss_size);
   raise(SIGUSR1);
