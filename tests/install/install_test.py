@@ -6,6 +6,7 @@ program in a sandbox.
 usage: install_test.py BUILD_DIRECTORY POLA_RUN CLIENT_SOURCE COMPILER...
 """
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,12 @@ def main():
             if os.path.exists(path):
                 warnings = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8", path], check=True, stderr=subprocess.PIPE, text=True).stderr
                 failures += [f"man page: {line}" for line in warnings.splitlines()]
+
+        page = os.path.join(prefix, "share/man/man1/pola-run.1")
+        with open(page, encoding="utf-8") as file:
+            text = file.read().replace("\\-", "-")
+        options = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", output([pola_run, "--help"])))
+        failures += [f"pola-run.1 does not mention {option}" for option in sorted(options) if option not in text]
 
         client = top + "/client"
         flags = pkg_config("--cflags").split(), pkg_config("--libs").split()
