@@ -187,9 +187,13 @@ nlohmann::json report(std::vector<Subject> &subjects, const char *where) {
     results[subject.name] = {
         {"median_us", median}, {"p99_us", p99}, {"ratio_to_bare_loop", median / bare}};
   }
-  const double shallow = median_of(subjects, "open+close, depth 1");
-  std::printf("open at depth 6 / open at depth 1: %.2f\n",
-              median_of(subjects, "open+close, depth 6") / shallow);
+  const double null_ratio = median_of(subjects, "null call") / bare;
+  const double depth_ratio =
+      median_of(subjects, "open+close, depth 6") / median_of(subjects, "open+close, depth 1");
+  std::printf("null call / bare loop: %.2f\nopen at depth 6 / open at depth 1: %.2f\n", null_ratio,
+              depth_ratio);
+  results["null call / bare loop"] = null_ratio;
+  results["open at depth 6 / open at depth 1"] = depth_ratio;
   return results;
 }
 
