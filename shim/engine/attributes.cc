@@ -36,6 +36,7 @@ long on_descriptor(long descriptor, long number, const Arguments &arguments,
   if (!is_directory_object(descriptor)) {
     const long result = call_kernel(number, arguments);
     if (result != -EPERM) return result;
+    if (!is_open_file(descriptor)) return -EBADF;
   }
   return ask_server(itself(descriptor));
 }
@@ -183,6 +184,7 @@ long emulate_futimesat(const Arguments &arguments) noexcept {
   const auto *given = arguments.pointer<const timeval>(2);
   if (arguments[1] != 0)
     return utimes_by_microseconds(arguments[0], arguments.pointer<const char>(1), given);
+  if (arguments.number(0) == AT_FDCWD) return -EFAULT;
   return on_descriptor(arguments[0], __NR_futimesat, arguments, [&](const Location &location) {
     Times times;
     const long error = take_microseconds(given, times);

@@ -26,6 +26,20 @@ std::uint64_t count_strings(char *const *strings) noexcept {
   return count;
 }
 
+// Whether a vector can be read as far as its end, looking once at each page; with texts, the first
+// byte of each string as well.
+bool is_vector_readable(char *const *strings, bool texts) noexcept {
+  constexpr std::uint64_t page_mask = 4095;
+  for (char *const *at = strings; at != nullptr; ++at) {
+    if (at == strings || (reinterpret_cast<std::uint64_t>(at) & page_mask) < sizeof *at) {
+      if (!may_read(at, sizeof *at)) return false;
+    }
+    if (*at == nullptr) break;
+    if (texts && !may_read(*at, 1)) return false;
+  }
+  return true;
+}
+
 bool is_variable(const char *entry, const char *name) noexcept {
   while (*name != '\0' && *entry == *name) {
     ++entry;
@@ -158,6 +172,11 @@ __attribute__((noinline)) long execute_with_vectors(const Location &location, in
   char *capabilities = memory.bytes() + entries * sizeof(char *);
   describe_capabilities(capabilities);
   if (image.reply.prefix_count != 0) {
+    if (directory >= 0 && (system_call(__NR_fcntl, directory, F_GETFD) & FD_CLOEXEC) != 0) {
+      // The interpreter could not open the script.
+      system_call(__NR_close, image.reply.file);
+      return -ENOENT;
+    }
     char **arguments = vector;
     vector = append_words(vector, image);
     *vector++ = name_script(capabilities + capabilities_room, directory, location.path);
@@ -206,10 +225,12 @@ long execute_at(long directory, const char *path, char *const *arguments, char *
   const Last last = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Last::keep : Last::follow;
   const long error = locate(directory, path, flags, last, location);
   if (error != 0) return error;
-  const bool relative = location.path.size == 0 || location.path.data[0] != '/';
-  const bool named = static_cast<int>(directory) == AT_FDCWD && location.flags == 0;
+  if (!is_vector_readable(arguments, false) || !is_vector_readable(environment, true))
+    return -EFAULT;
+  // What goes by a descriptor's name, /dev/fd/N, is given by a descriptor too.
+  const bool by_descriptor = location.base >= 0 && location.base != state.cwd;
   Image image{{}, arguments, environment};
-  return execute_location(location, relative && !named ? location.base : -1, flags, image);
+  return execute_location(location, by_descriptor ? location.base : -1, flags, image);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
+#include "shim/engine/user_memory.h"
 
 namespace plash::engine {
 namespace {
@@ -19,23 +20,73 @@ bool starts_with(const Bytes &text, const char *start, std::uint64_t &size) noex
   return text.size > size && memcmp(text.data, start, size) == 0;
 }
 
+// The descriptor that the first components of path name, or -1; rest is what follows, from the
+// slash.
+int split_alias(const Bytes &path, Bytes &rest) noexcept {
+  const auto rest_from = [&](std::uint64_t at) { rest = {path.data + at, path.size - at}; };
+  constexpr const char *standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t size = strlen(standard[i]);
+    if (path.size >= size && memcmp(path.data, standard[i], size) == 0 &&
+        (path.size == size || path.data[size] == '/')) {
+      rest_from(size);
+      return i;
+    }
+  }
+  std::uint64_t start = 0;
+  if (!starts_with(path, "/dev/fd/", start) && !starts_with(path, "/proc/self/fd/", start) &&
+      !starts_with(path, "/proc/thread-self/fd/", start))
+    return -1;
+  int number = 0;
+  std::uint64_t at = start;
+  for (; at < path.size && path.data[at] != '/'; ++at) {
+    const char digit = path.data[at];
+    if (digit < '0' || digit > '9' || number > (1 << 24)) return -1;
+    number = number * 10 + (digit - '0');
+  }
+  if (at == start || is_service(number)) return -1;
+  rest_from(at);
+  return number;
+}
+
+// An absolute path that begins with another name of a descriptor: from there on.
+long replace_alias(Last last, Location &location) noexcept {
+  Bytes rest;
+  const int alias = split_alias(location.path, rest);
+  if (alias < 0 || (rest.size == 0 && last != Last::follow)) return 0;
+  // A descriptor that is not open is a name that does not exist.
+  if (system_call(__NR_fcntl, alias, F_GETFD) < 0) return -ENOENT;
+  location.base = alias;
+  if (rest.size == 0) {
+    location.path = {"", 0};
+    location.flags = AT_EMPTY_PATH;
+    return 0;
+  }
+  while (rest.size != 0 && *rest.data == '/') rest = {rest.data + 1, rest.size - 1};
+  location.path = rest.size != 0 ? rest : Bytes{".", 1};
+  return 0;
+}
+
 }  // namespace
 
 bool may_read(const void *address, unsigned long size) noexcept {
   if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
-  return state.hooks.readable == nullptr || state.hooks.readable(address, size);
+  return state.hooks.readable != nullptr ? state.hooks.readable(address, size)
+                                         : is_readable(address, size);
 }
 
 bool may_write(void *address, unsigned long size) noexcept {
   if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
-  return state.hooks.writable == nullptr || state.hooks.writable(address, size);
+  return state.hooks.writable != nullptr ? state.hooks.writable(address, size)
+                                         : is_writable(address, size);
 }
 
 long take_string(const char *pointer, Bytes &bytes) noexcept {
   if (reinterpret_cast<unsigned long>(pointer) < lowest_address) return -EFAULT;
-  if (state.hooks.string_readable != nullptr &&
-      !state.hooks.string_readable(pointer, max_path_size + 1))
-    return -EFAULT;
+  const bool readable = state.hooks.string_readable != nullptr
+                            ? state.hooks.string_readable(pointer, max_path_size + 1)
+                            : is_string_readable(pointer, max_path_size + 1);
+  if (!readable) return -EFAULT;
   std::uint64_t size = 0;
   while (pointer[size] != '\0') {
     if (++size > max_path_size) return -ENAMETOOLONG;
@@ -45,23 +96,9 @@ long take_string(const char *pointer, Bytes &bytes) noexcept {
 }
 
 int descriptor_alias(const Bytes &path) noexcept {
-  std::uint64_t start = 0;
-  if (!starts_with(path, "/dev/fd/", start) && !starts_with(path, "/proc/self/fd/", start) &&
-      !starts_with(path, "/proc/thread-self/fd/", start)) {
-    constexpr const char *standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
-    for (int i = 0; i < 3; ++i) {
-      if (path.size == strlen(standard[i]) && memcmp(path.data, standard[i], path.size) == 0)
-        return i;
-    }
-    return -1;
-  }
-  int number = 0;
-  for (std::uint64_t i = start; i < path.size; ++i) {
-    const char digit = path.data[i];
-    if (digit < '0' || digit > '9' || number > (1 << 24)) return -1;
-    number = number * 10 + (digit - '0');
-  }
-  return is_service(number) ? -1 : number;
+  Bytes rest;
+  const int descriptor = split_alias(path, rest);
+  return rest.size == 0 ? descriptor : -1;
 }
 
 long locate(long directory, const char *pointer, std::uint64_t flags, Last last,
@@ -78,15 +115,7 @@ long locate(long directory, const char *pointer, std::uint64_t flags, Last last,
     if (!may_be_empty) return -ENOENT;
     location.flags = AT_EMPTY_PATH;
   } else if (location.path.data[0] == '/') {
-    const int alias = last == Last::follow ? descriptor_alias(location.path) : -1;
-    if (alias >= 0) {
-      // A descriptor that is not open is a name that does not exist.
-      if (system_call(__NR_fcntl, alias, F_GETFD) < 0) return -ENOENT;
-      location.base = alias;
-      location.path = {"", 0};
-      location.flags = AT_EMPTY_PATH;
-    }
-    return 0;
+    return last == Last::literal ? 0 : replace_alias(last, location);
   }
   if (descriptor == AT_FDCWD) {
     location.base = state.cwd;
@@ -95,6 +124,11 @@ long locate(long directory, const char *pointer, std::uint64_t flags, Last last,
   if (descriptor < 0 || is_service(descriptor)) return -EBADF;
   location.base = descriptor;
   return 0;
+}
+
+bool is_open_file(long descriptor) noexcept {
+  const long flags = system_call(__NR_fcntl, static_cast<int>(descriptor), F_GETFL);
+  return flags >= 0 && (flags & O_PATH) == 0;
 }
 
 bool is_directory_object(long descriptor) noexcept {

@@ -30,8 +30,9 @@ struct Location {
   std::uint64_t flags = 0;  // AT_EMPTY_PATH where base itself is meant
 };
 
-// Whether a final symlink counts as what it leads to.
-enum class Last { follow, keep };
+// Whether a final symlink counts as what it leads to. literal: as keep, and other names of
+// descriptors (/dev/fd/N) have no meaning either.
+enum class Last { follow, keep, literal };
 
 // Takes the path at pointer, relative to directory (AT_FDCWD: the working directory). flags: the
 // call's own; with AT_EMPTY_PATH an empty or missing path means directory itself. A path that is
@@ -46,9 +47,12 @@ int descriptor_alias(const Bytes &path) noexcept;
 // Measures the NUL-terminated string at pointer. 0, or -EFAULT, -ENAMETOOLONG beyond 4095 bytes.
 long take_string(const char *pointer, Bytes &bytes) noexcept;
 
-// Whether memory of the program can be accessed. True where the door has no way to tell.
+// Whether memory of the program can be accessed; as user_memory.h, or as the door has it.
 bool may_read(const void *address, unsigned long size) noexcept;
 bool may_write(void *address, unsigned long size) noexcept;
+
+// Whether descriptor is open, and for more than its path (O_PATH).
+bool is_open_file(long descriptor) noexcept;
 
 // Whether descriptor is a directory object's socket: one getsockopt(2), which fails at once for
 // anything but a socket.

@@ -53,12 +53,30 @@ long open_alias(int descriptor, std::uint64_t flags) noexcept {
                      0);
 }
 
+Last last_of(const open_how &how) noexcept {
+  if (how.resolve != 0) return Last::literal;
+  return (how.flags & O_NOFOLLOW) != 0 ? Last::keep : Last::follow;
+}
+
+// Where the base counts as the root, an absolute path is relative to it.
+long skip_root(const char *&path) noexcept {
+  Bytes given;
+  const long error = take_string(path, given);
+  if (error != 0 || given.size == 0 || *path != '/') return error;
+  while (*path == '/') ++path;
+  if (*path == '\0') path = ".";
+  return 0;
+}
+
 long open_how_at(long directory, const char *path, const open_how &how) noexcept {
   long error = check(how);
   if (error != 0) return error;
+  if ((how.resolve & RESOLVE_IN_ROOT) != 0) {
+    error = skip_root(path);
+    if (error != 0) return error;
+  }
   Location location;
-  const bool follow = (how.flags & O_NOFOLLOW) == 0 && how.resolve == 0;
-  error = locate(directory, path, 0, follow ? Last::follow : Last::keep, location);
+  error = locate(directory, path, 0, last_of(how), location);
   if (error != 0) return error;
   if (location.flags != 0) return open_alias(location.base, how.flags);
   methods::Open::Request request;

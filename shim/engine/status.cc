@@ -134,7 +134,8 @@ long access_at(long directory, const char *path, std::uint64_t mode, std::uint64
   return ask<methods::Access>(request, reply);
 }
 
-// What the kernel shows for descriptors of no file: "pipe:[INODE]" (proc(5), /proc/pid/fd). 0 for files and directories.
+// What the kernel shows for descriptors of no file: "pipe:[INODE]" (proc(5), /proc/pid/fd). 0 for
+// files and directories.
 long read_descriptor_link(int descriptor, char *buffer, long size) noexcept {
   struct stat status;
   const long error = system_call(__NR_fstat, descriptor, as_argument(&status));
@@ -163,7 +164,8 @@ long read_descriptor_link(int descriptor, char *buffer, long size) noexcept {
   while (*kind != '\0') *end++ = *kind++;
   char digits[24];
   int count = 0;
-  for (std::uint64_t rest = status.st_ino; rest != 0 || count == 0; rest /= 10) digits[count++] = static_cast<char>('0' + rest % 10);
+  for (std::uint64_t rest = status.st_ino; rest != 0 || count == 0; rest /= 10)
+    digits[count++] = static_cast<char>('0' + rest % 10);
   while (count != 0) *end++ = digits[--count];
   *end++ = ']';
   const long length = end - text < size ? end - text : size;

@@ -95,6 +95,7 @@ long on_descriptor(const Arguments &arguments, long number,
   if (!is_directory_object(arguments[0])) {
     const long result = call_kernel(number, arguments);
     if (result != -EPERM) return result;
+    if (!is_open_file(arguments[0])) return -EBADF;
   }
   return call({arguments.number(0), {"", 0}, AT_EMPTY_PATH}, arguments);
 }
