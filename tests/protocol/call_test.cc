@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -168,23 +169,32 @@ long read_link(int object, Buffer buffer, Bytes &target) {
 }  // namespace
 
 TEST_CASE("a reply's descriptor takes the lowest free number, as open(2) would") {
-  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const Object object([&](Request &request) {
-    send(request.reply_socket.get(),
-         [] {
-           auto h = header_of(code_okay, 8);
-           h.descriptor_count = h.descriptor_total = 1;
-           return h;
-         }(),
-         words({1}), {null.get()});
-  });
+  // Another process answers: in this one, nobody else may take numbers.
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+  const pid_t server = ::fork();
+  REQUIRE(server >= 0);
+  if (server == 0) {
+    ::close(pair[0]);
+    const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    PacketHeader header = header_of(code_okay, 8);
+    header.descriptor_count = header.descriptor_total = 1;
+    Request request;
+    if (receive(pair[1], request)) {
+      send(request.reply_socket.get(), header, words({1}), {null.get()});
+    }
+    ::_exit(0);
+  }
+  ::close(pair[1]);
+  const UniqueFd object(pair[0]);
   const int lowest = ::dup(0);
   ::close(lowest);
   int file = -1;
-  REQUIRE(open_file(object.client(), file) == 0);
+  REQUIRE(open_file(object.get(), file) == 0);
   CHECK(file == lowest);
   CHECK(::fcntl(file, F_GETFD) == FD_CLOEXEC);
   ::close(file);
+  ::waitpid(server, nullptr, 0);
 }
 
 TEST_CASE("an object's error is the call's result") {
