@@ -224,8 +224,8 @@ class Receiver {
       return more;
     }
     // recvmsg(2) may say end of file although the reply is there: it looks at the queue, then at
-    // whether the other side has closed, and does not see a reply and a close between the two looks.
-    // The second time it cannot miss the reply.
+    // whether the other side has closed, and does not see a reply and a close between the two
+    // looks. The second time it cannot miss the reply.
     if (size == 0 && !ended_) {
       ended_ = true;
       return more;

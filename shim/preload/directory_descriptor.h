@@ -13,8 +13,9 @@ namespace plash::preload {
 inline bool is_directory_descriptor(int fd) noexcept {
   int tag = 0;
   socklen_t size = sizeof tag;
-  return !passes_through && system_call(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVLOWAT,
-                                        as_argument(&tag), as_argument(&size)) == 0 &&
+  return !passes_through &&
+         system_call(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVLOWAT, as_argument(&tag),
+                     as_argument(&size)) == 0 &&
          tag == directory_object_tag;
 }
 

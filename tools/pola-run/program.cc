@@ -65,7 +65,7 @@ int try_load(const std::string &path, char **arguments, std::vector<char *> envi
   methods::Exec::Request request;
   request.path = {path.data(), path.size()};
   if (!path.starts_with('/')) request.base = cwd_descriptor;
-  std::vector<char> strings(16 * 1024);
+  std::vector<char> strings(std::size_t{16} * 1024);
   request.size = strings.size();
   methods::Exec::Reply reply;
   const long error =

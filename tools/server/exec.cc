@@ -67,7 +67,8 @@ std::string elf_interpreter(int fd) {
     if (::pread(fd, path.data(), path.size(), static_cast<off_t>(segment.p_offset)) !=
         static_cast<ssize_t>(path.size()))
       return "";
-    return path.c_str();
+    path.resize(std::strlen(path.c_str()));
+    return path;
   }
   return "";
 }

@@ -68,10 +68,11 @@ class Opening {
     if (walk.name().empty()) return open_directory(walk.directory());
     const Node *node = walk.node();
     if (node != nullptr && node->link) return follow(walk, *node->link);
-    const int extra = walk.must_be_directory() ? O_DIRECTORY : 0;
+    // A slash behind the name asks for what a link leads to, O_NOFOLLOW or not.
+    const int flags = walk.must_be_directory() ? (flags_ & ~O_NOFOLLOW) | O_DIRECTORY : flags_;
     if (node != nullptr && node->is_slot()) {
       const int crossing = walk.check_crossing(*node);
-      return crossing != 0 ? crossing : open_in_slot(walk, *node, extra);
+      return crossing != 0 ? crossing : open_in_slot(walk, *node, flags);
     }
     if (node != nullptr) {
       Directory entered;
@@ -79,8 +80,8 @@ class Opening {
       return error != 0 ? error : open_directory(entered);
     }
     if (!walk.directory().fd) return -ENOENT;
-    const int error = open_real(walk.directory().real(), walk.relative(), flags_ | extra,
-                                walk.directory().granted);
+    const int error =
+        open_real(walk.directory().real(), walk.relative(), flags, walk.directory().granted);
     if (error != -ELOOP) return error;
     if (!walk.middle().empty()) {
       const int opened = walk.open_parent();
@@ -89,8 +90,8 @@ class Opening {
     return follow_real(walk, walk.directory().real(), walk.name());
   }
 
-  int open_in_slot(Walk &walk, const Node &node, int extra) {
-    const int error = open_real(node.grant->anchor.get(), node.grant->leaf, flags_ | extra, &node);
+  int open_in_slot(Walk &walk, const Node &node, int flags) {
+    const int error = open_real(node.grant->anchor.get(), node.grant->leaf, flags, &node);
     return error == -ELOOP ? follow_real(walk, node.grant->anchor.get(), node.grant->leaf) : error;
   }
 
