@@ -7,7 +7,6 @@
 
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
-#include "shim/engine/user_memory.h"
 
 namespace plash::engine {
 namespace {
@@ -71,21 +70,18 @@ long replace_alias(Last last, Location &location) noexcept {
 
 bool may_read(const void *address, unsigned long size) noexcept {
   if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
-  return state.hooks.readable != nullptr ? state.hooks.readable(address, size)
-                                         : is_readable(address, size);
+  return state.hooks.readable == nullptr || state.hooks.readable(address, size);
 }
 
 bool may_write(void *address, unsigned long size) noexcept {
   if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
-  return state.hooks.writable != nullptr ? state.hooks.writable(address, size)
-                                         : is_writable(address, size);
+  return state.hooks.writable == nullptr || state.hooks.writable(address, size);
 }
 
 long take_string(const char *pointer, Bytes &bytes) noexcept {
   if (reinterpret_cast<unsigned long>(pointer) < lowest_address) return -EFAULT;
-  const bool readable = state.hooks.string_readable != nullptr
-                            ? state.hooks.string_readable(pointer, max_path_size + 1)
-                            : is_string_readable(pointer, max_path_size + 1);
+  const bool readable = state.hooks.string_readable == nullptr ||
+                        state.hooks.string_readable(pointer, max_path_size + 1);
   if (!readable) return -EFAULT;
   std::uint64_t size = 0;
   while (pointer[size] != '\0') {

@@ -15,7 +15,8 @@ struct Hooks {
   // How to wait for a call that may take long, see Call::wait of protocol/call.h.
   long (*wait)(int reply_socket) = nullptr;
   // Whether the program's memory can be read, or written; a call with a bad pointer gives EFAULT,
-  // as from the kernel. By default user_memory.h's.
+  // as from the kernel. A door that is entered by function calls leaves these out: asking the
+  // kernel would be a sixth system call, and there a bad pointer faults in the caller's own call.
   bool (*readable)(const void *address, unsigned long size) = nullptr;
   bool (*string_readable)(const char *address, unsigned long limit) = nullptr;
   bool (*writable)(void *address, unsigned long size) = nullptr;
