@@ -7,6 +7,8 @@
 #include <glob.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cctype>
 #include <climits>
 #include <cstdio>
 
@@ -266,11 +268,15 @@ CASE(real_path, forms) {
   record("canonicalize_file_name", canonical);
 }
 
-// Whether a name is the template with its six X replaced.
+// Whether a name is the template with letters and digits for its six X.
 bool fits(const std::string &name, const std::string &pattern) {
-  if (name.size() != pattern.size()) return false;
   const std::size_t start = pattern.find("XXXXXX");
-  return name.compare(0, start, pattern, 0, start) == 0 && name.find('X', start) != start;
+  if (name.size() != pattern.size() || name == pattern ||
+      name.compare(0, start, pattern, 0, start) != 0)
+    return false;
+  return std::all_of(name.begin() + static_cast<std::ptrdiff_t>(start),
+                     name.begin() + static_cast<std::ptrdiff_t>(start) + 6,
+                     [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
 }
 
 CASE(temporary, mkstemp) {
