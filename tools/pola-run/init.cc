@@ -48,7 +48,11 @@ class Init {
       signalfd_siginfo ignored;
       while (::read(sources[1].fd, &ignored, sizeof ignored) > 0) {
       }
-      if (sources[0].revents != 0 && !obey()) sources[0].fd = -1;  // pola-run is gone
+      if (sources[0].revents != 0 && !obey()) {
+        sources[0].fd = -1;  // pola-run is gone
+        orphaned_ = true;
+        if (stopped_) end_stop();
+      }
     }
   }
 
@@ -83,10 +87,14 @@ class Init {
 
   void reap() {
     int status;
-    for (pid_t child; (child = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+    for (pid_t child; (child = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0;) {
       if (child != program_) continue;
       if (WIFSTOPPED(status)) {
+        stopped_ = true;
         report(Kind::stopped, WSTOPSIG(status));
+        if (orphaned_) end_stop();
+      } else if (WIFCONTINUED(status)) {
+        stopped_ = false;
       } else {
         report(Kind::ended, status);
         ::_exit(0);
@@ -112,6 +120,12 @@ class Init {
         break;
     }
     return true;
+  }
+
+  // As the kernel does for a process group that is orphaned: nobody is left to continue it.
+  void end_stop() {
+    ::kill(-group(), SIGHUP);
+    ::kill(-group(), SIGCONT);
   }
 
   void deliver(const ControlMessage &message) {
@@ -140,6 +154,8 @@ class Init {
   const int control_;
   const int terminal_;
   pid_t program_ = -1;
+  bool stopped_ = false;
+  bool orphaned_ = false;
 };
 
 }  // namespace

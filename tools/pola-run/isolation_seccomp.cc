@@ -78,6 +78,7 @@ void refuse_later_calls() {
 }  // namespace
 
 void install_system_call_filter() {
+  refuse_later_calls();
   Filter filter;
   for (const RefusedCall &call : refused_calls) filter.refuse(call.number, call.error);
   for (const std::uint32_t request : refused_requests) {
@@ -91,7 +92,6 @@ void install_system_call_filter() {
   for (const int family : refused_families) {
     filter.refuse(__NR_socket, EAFNOSUPPORT, low_half_is(0, static_cast<std::uint32_t>(family)));
   }
-  refuse_later_calls();
   filter.load();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/pola-run/program.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/syscall.h>
@@ -9,10 +10,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <string_view>
 
 #include "ldso-hooks/loader/service_descriptors.h"
 #include "protocol/call.h"
 #include "shim/engine/engine.h"
+#include "tools/support/unique_fd.h"
 
 namespace plash::pola_run {
 namespace {
@@ -59,6 +62,13 @@ int try_execute(const std::string &path, char **arguments, char **environment) {
   return static_cast<int>(-result);
 }
 
+// As far as it can be read; a program that can only be executed may be one.
+bool is_elf(const UniqueFd &file) {
+  char magic[SELFMAG] = {};
+  const ssize_t size = ::pread(file.get(), magic, sizeof magic, 0);
+  return size < 0 || std::string_view(magic, sizeof magic) == ELFMAG;
+}
+
 // The same for the loader door: the server is asked whether path can be executed, then the loader
 // is executed, which makes path the first program.
 int try_load(const std::string &path, char **arguments, std::vector<char *> environment) {
@@ -71,7 +81,9 @@ int try_load(const std::string &path, char **arguments, std::vector<char *> envi
   const long error =
       invoke<methods::Exec>(fs_op_descriptor, request, reply, {strings.data(), strings.size()});
   if (error != 0) return static_cast<int>(-error);
-  ::close(reply.file);
+  const UniqueFd file(reply.file);
+  // By now the kernel would have said so; the loader can only give up.
+  if (!is_elf(file)) return ENOEXEC;
   std::string variable = "PLASH_LOADER=" + path;
   environment.insert(environment.end() - 1, variable.data());
   ::syscall(SYS_execveat, loader_descriptor, "", arguments, environment.data(), AT_EMPTY_PATH);
