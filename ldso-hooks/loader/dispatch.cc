@@ -26,10 +26,10 @@ namespace {
 // A call sent back to the kernel that the filter did not let pass would come here for ever.
 static_assert(can_pass(__NR_lseek) && can_pass(__NR_flock) && can_pass(__NR_fsync) &&
               can_pass(__NR_fdatasync) && can_pass(__NR_connect) && can_pass(__NR_bind) &&
-              can_pass(__NR_sendto) && can_pass(__NR_sendmsg) && can_pass(__NR_recvfrom) &&
-              can_pass(__NR_recvmsg) && can_pass(__NR_accept) && can_pass(__NR_accept4) &&
-              can_pass(__NR_read) && can_pass(__NR_readv) && can_pass(__NR_pread64) &&
-              can_pass(__NR_preadv) && can_pass(__NR_preadv2));
+              can_pass(__NR_sendto) && can_pass(__NR_sendmsg) && can_pass(__NR_sendmmsg) &&
+              can_pass(__NR_recvfrom) && can_pass(__NR_recvmsg) && can_pass(__NR_accept) &&
+              can_pass(__NR_accept4) && can_pass(__NR_read) && can_pass(__NR_readv) &&
+              can_pass(__NR_pread64) && can_pass(__NR_preadv) && can_pass(__NR_preadv2));
 
 // The descriptor's own kernel call is right unless it is a directory's: made by the program itself,
 // it blocks and is interrupted as ever.
@@ -44,6 +44,7 @@ bool kernel_serves(const Trap &trap) noexcept {
     case __NR_bind:
     case __NR_sendto:
     case __NR_sendmsg:
+    case __NR_sendmmsg:
     case __NR_recvfrom:
     case __NR_recvmsg:
     case __NR_accept:

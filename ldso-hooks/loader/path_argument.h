@@ -58,6 +58,10 @@ constexpr int path_argument(long number) noexcept {
     case __NR_fchownat:
     case __NR_utimensat:
     case __NR_futimesat:
+    case __NR_setxattrat:
+    case __NR_getxattrat:
+    case __NR_listxattrat:
+    case __NR_removexattrat:
     case __NR_inotify_add_watch:
     case __NR_execveat:
       return 1;

@@ -11,6 +11,8 @@
 namespace plash::loader {
 namespace {
 
+constexpr unsigned long max_messages = 1024;  // UIO_MAXIOV: sendmmsg(2) sends no more
+
 // Family and first byte of the path.
 bool is_path(const void *address, unsigned long size) noexcept {
   struct {
@@ -49,6 +51,15 @@ bool kernel_serves_socket_call(const Trap &trap) noexcept {
       msghdr message;
       return !copy_in(message, trap.pointer<msghdr>(1)) ||
              !is_path(message.msg_name, message.msg_namelen);
+    }
+    case __NR_sendmmsg: {
+      const unsigned long count = static_cast<unsigned>(trap.argument(2));
+      for (unsigned long i = 0; i < count && i < max_messages; ++i) {
+        mmsghdr message;
+        if (!copy_in(message, trap.pointer<mmsghdr>(1) + i)) return true;
+        if (is_path(message.msg_hdr.msg_name, message.msg_hdr.msg_namelen)) return false;
+      }
+      return true;
     }
     case __NR_recvmsg: {
       msghdr message;

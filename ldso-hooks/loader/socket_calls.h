@@ -8,8 +8,8 @@
 
 namespace plash::loader {
 
-// Whether the kernel alone is to serve connect(2), bind(2), sendto(2), sendmsg(2), accept(2),
-// accept4(2), recvfrom(2), recvmsg(2). Async-signal-safe.
+// Whether the kernel alone is to serve connect(2), bind(2), sendto(2), sendmsg(2), sendmmsg(2),
+// accept(2), accept4(2), recvfrom(2), recvmsg(2). Async-signal-safe.
 //
 // What differs from native: where accept or a receiving call on a Unix-domain socket has to wait,
 // the address that it then gives is the name by which the server has bound the peer, not the peer's

@@ -55,6 +55,8 @@ bool string_readable(const char *address, unsigned long limit) noexcept {
 }
 
 bool writable(void *address, unsigned long size) noexcept {
+  // Less than that cannot be asked about without touching what stands beside it.
+  if (size < signal_set_size) return readable(address, size);
   const auto start = reinterpret_cast<unsigned long>(address);
   const unsigned long last = start + size - signal_set_size;
   return last >= start && word_writable(start) && (last == start || word_writable(last));

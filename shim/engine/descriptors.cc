@@ -4,6 +4,7 @@
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 
 #include "protocol/system_call.h"
 #include "shim/engine/handlers.h"
@@ -42,7 +43,8 @@ long emulate_close_range(const Arguments &arguments) noexcept {
   const unsigned first = arguments.bits(0);
   const unsigned last = arguments.bits(1);
   const unsigned flags = arguments.bits(2);
-  if (first > last) return -EINVAL;
+  if (first > last || (flags & ~unsigned{CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC}) != 0)
+    return -EINVAL;
   // The service descriptors in order; one that is missing counts as the other.
   int low = state.fs_op;
   int high = state.cwd >= 0 ? state.cwd : state.fs_op;

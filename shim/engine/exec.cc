@@ -126,11 +126,11 @@ long execute_file(const Image &image) noexcept {
 }
 
 // The environment holds what keeps the new image in the sandbox's way of working.
-bool is_complete(char *const *environment, const char *capabilities) noexcept {
+bool is_complete(char *const *environment) noexcept {
   const char *value = find_variable(environment, "PLASH_CAPS");
-  constexpr std::uint64_t name_size = sizeof "PLASH_CAPS";
-  if (value == nullptr || strlen(value) != strlen(capabilities) - name_size ||
-      memcmp(value, capabilities + name_size, strlen(value)) != 0) {
+  const char *wanted = state.capabilities + sizeof "PLASH_CAPS";
+  if (value == nullptr || strlen(value) != strlen(wanted) ||
+      memcmp(value, wanted, strlen(value)) != 0) {
     return false;
   }
   return state.preload == nullptr || find_variable(environment, preload_name) != nullptr;
@@ -145,11 +145,11 @@ char **append_words(char **to, const Image &image) noexcept {
   return to;
 }
 
-char **append_environment(char **to, char *const *environment, char *capabilities) noexcept {
+char **append_environment(char **to, char *const *environment) noexcept {
   for (std::uint64_t i = 0; i < count_strings(environment); ++i) {
     if (!is_variable(environment[i], "PLASH_CAPS")) *to++ = environment[i];
   }
-  *to++ = capabilities;
+  *to++ = state.capabilities;
   if (state.preload != nullptr && find_variable(environment, preload_name) == nullptr) {
     *to++ = const_cast<char *>(state.preload);
   }
@@ -160,7 +160,7 @@ char **append_environment(char **to, char *const *environment, char *capabilitie
 __attribute__((noinline)) long execute_with_vectors(const Location &location, int directory,
                                                     Image &image) noexcept {
   const std::uint64_t count = count_strings(image.arguments);
-  const std::uint64_t text = capabilities_room + name_room + location.path.size + 1;
+  const std::uint64_t text = name_room + location.path.size + 1;
   const std::uint64_t entries =
       count + count_strings(image.environment) + image.reply.prefix_count + 8;
   const Memory memory(text + entries * sizeof(char *));
@@ -169,8 +169,7 @@ __attribute__((noinline)) long execute_with_vectors(const Location &location, in
     return -ENOMEM;
   }
   auto **vector = reinterpret_cast<char **>(memory.bytes());
-  char *capabilities = memory.bytes() + entries * sizeof(char *);
-  describe_capabilities(capabilities);
+  char *name = memory.bytes() + entries * sizeof(char *);
   if (image.reply.prefix_count != 0) {
     if (directory >= 0 && (system_call(__NR_fcntl, directory, F_GETFD) & FD_CLOEXEC) != 0) {
       // The interpreter could not open the script.
@@ -179,14 +178,14 @@ __attribute__((noinline)) long execute_with_vectors(const Location &location, in
     }
     char **arguments = vector;
     vector = append_words(vector, image);
-    *vector++ = name_script(capabilities + capabilities_room, directory, location.path);
+    *vector++ = name_script(name, directory, location.path);
     for (std::uint64_t i = 1; i < count; ++i) *vector++ = image.arguments[i];
     *vector++ = nullptr;
     image.arguments = arguments;
   }
-  if (!is_complete(image.environment, capabilities)) {
+  if (!is_complete(image.environment)) {
     char **environment = vector;
-    vector = append_environment(vector, image.environment, capabilities);
+    vector = append_environment(vector, image.environment);
     *vector = nullptr;
     image.environment = environment;
   }
@@ -194,11 +193,8 @@ __attribute__((noinline)) long execute_with_vectors(const Location &location, in
 }
 
 long execute_image(const Location &location, int directory, Image &image) noexcept {
-  char capabilities[capabilities_room];
-  describe_capabilities(capabilities);
   // The common case takes no memory: nothing is left behind in the parent of a vfork(2) child.
-  if (image.reply.prefix_count == 0 && is_complete(image.environment, capabilities))
-    return execute_file(image);
+  if (image.reply.prefix_count == 0 && is_complete(image.environment)) return execute_file(image);
   return execute_with_vectors(location, directory, image);
 }
 

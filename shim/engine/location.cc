@@ -11,12 +11,36 @@
 namespace plash::engine {
 namespace {
 
-// The kernel maps nothing there: a pointer that low is a null pointer with an offset.
+// A pointer that low is a null pointer with an offset; above the highest, with five levels of page
+// tables, begins the kernel's half. What lies outside needs no question.
 constexpr unsigned long lowest_address = 4096;
+constexpr unsigned long highest_address = (1ul << 56) - 4096;
+
+bool may_be_mapped(const void *address) noexcept {
+  const auto value = reinterpret_cast<unsigned long>(address);
+  return value >= lowest_address && value < highest_address;
+}
 
 bool starts_with(const Bytes &text, const char *start, std::uint64_t &size) noexcept {
   size = strlen(start);
   return text.size > size && memcmp(text.data, start, size) == 0;
+}
+
+// How long "/proc/PID/fd/" is at path's start, or 0 where it is not there or of another process.
+std::uint64_t size_of_own_directory(const Bytes &path) noexcept {
+  constexpr char end[] = "/fd/";
+  std::uint64_t at = 0;
+  if (!starts_with(path, "/proc/", at)) return 0;
+  long number = 0;
+  const std::uint64_t first = at;
+  for (; at < path.size && path.data[at] >= '0' && path.data[at] <= '9'; ++at) {
+    number = number * 10 + (path.data[at] - '0');
+    if (number > (1 << 24)) return 0;
+  }
+  if (at == first || path.size - at < sizeof end - 1 ||
+      memcmp(path.data + at, end, sizeof end - 1) != 0 || number != system_call(__NR_getpid))
+    return 0;
+  return at + sizeof end - 1;
 }
 
 // The descriptor that the first components of path name, or -1; rest is what follows, from the
@@ -34,8 +58,10 @@ int split_alias(const Bytes &path, Bytes &rest) noexcept {
   }
   std::uint64_t start = 0;
   if (!starts_with(path, "/dev/fd/", start) && !starts_with(path, "/proc/self/fd/", start) &&
-      !starts_with(path, "/proc/thread-self/fd/", start))
-    return -1;
+      !starts_with(path, "/proc/thread-self/fd/", start)) {
+    start = size_of_own_directory(path);
+    if (start == 0) return -1;
+  }
   int number = 0;
   std::uint64_t at = start;
   for (; at < path.size && path.data[at] != '/'; ++at) {
@@ -69,17 +95,17 @@ long replace_alias(Last last, Location &location) noexcept {
 }  // namespace
 
 bool may_read(const void *address, unsigned long size) noexcept {
-  if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
+  if (!may_be_mapped(address)) return false;
   return state.hooks.readable == nullptr || state.hooks.readable(address, size);
 }
 
 bool may_write(void *address, unsigned long size) noexcept {
-  if (reinterpret_cast<unsigned long>(address) < lowest_address) return false;
+  if (!may_be_mapped(address)) return false;
   return state.hooks.writable == nullptr || state.hooks.writable(address, size);
 }
 
 long take_string(const char *pointer, Bytes &bytes) noexcept {
-  if (reinterpret_cast<unsigned long>(pointer) < lowest_address) return -EFAULT;
+  if (!may_be_mapped(pointer)) return -EFAULT;
   const bool readable = state.hooks.string_readable == nullptr ||
                         state.hooks.string_readable(pointer, max_path_size + 1);
   if (!readable) return -EFAULT;

@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::uint64_t path_offset = offsetof(sockaddr_un, sun_path);
 constexpr std::uint64_t path_room = sizeof(sockaddr_un) - path_offset;
+constexpr std::uint64_t max_vectors = 1024;          // UIO_MAXIOV
+constexpr std::uint64_t max_sent_descriptors = 253;  // SCM_MAX_FD
 // How the names begin that the server binds sockets by.
 constexpr char server_name_start[] = "/proc/self/fd/";
 
@@ -125,6 +127,10 @@ class Gathered {
       return 0;
     }
     if (total == 0) return 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (vector[i].iov_len != 0 && !may_read(vector[i].iov_base, vector[i].iov_len))
+        return -EFAULT;
+    }
     const long memory = system_call(__NR_mmap, 0, static_cast<long>(total), PROT_READ | PROT_WRITE,
                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory < 0 && memory > -4096) return memory;
@@ -153,10 +159,27 @@ bool find_descriptors(const msghdr &message, Descriptors &descriptors) noexcept 
   if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) return false;
   if (control->cmsg_len < sizeof(cmsghdr) || control->cmsg_len > message.msg_controllen)
     return false;
+  if (message.msg_controllen - control->cmsg_len >= sizeof(cmsghdr)) return false;
   descriptors = {reinterpret_cast<const int *>(control + 1),
                  (control->cmsg_len - sizeof(cmsghdr)) / sizeof(int)};
-  // What a call can carry without more memory; syslog and the like send none.
-  return descriptors.size <= 1;
+  return descriptors.size <= max_sent_descriptors;
+}
+
+bool find_path(const msghdr &message, Bytes &path) noexcept {
+  return find_path(static_cast<const sockaddr *>(message.msg_name), message.msg_namelen, path);
+}
+
+// sendmsg(2) to a path.
+long send_message(const Arguments &arguments, const msghdr &message, const Bytes &path,
+                  unsigned flags) noexcept {
+  Descriptors descriptors;
+  if (message.msg_iovlen > max_vectors) return -EMSGSIZE;
+  if (message.msg_iovlen != 0 && !may_read(message.msg_iov, message.msg_iovlen * sizeof(iovec)))
+    return -EFAULT;
+  if (!find_descriptors(message, descriptors)) return -EINVAL;
+  Gathered gathered;
+  const long error = gathered.gather(message.msg_iov, message.msg_iovlen);
+  return error != 0 ? error : send_to_path(arguments, path, gathered.data(), flags, descriptors);
 }
 
 }  // namespace
@@ -232,19 +255,36 @@ long emulate_sendmsg(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   const auto *message = arguments.pointer<const msghdr>(1);
   Bytes path;
-  Descriptors descriptors;
-  if (!may_read(message, sizeof *message) ||
-      !find_path(static_cast<const sockaddr *>(message->msg_name), message->msg_namelen, path)) {
+  if (!may_read(message, sizeof *message) || !find_path(*message, path))
     return call_kernel(__NR_sendmsg, arguments);
+  return send_message(arguments, *message, path, arguments.bits(2));
+}
+
+// One message after another where one of them is for a path.
+long emulate_sendmmsg(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  auto *messages = arguments.pointer<mmsghdr>(1);
+  const std::uint64_t count = arguments.bits(2) < max_vectors ? arguments.bits(2) : max_vectors;
+  Bytes path;
+  bool paths = false;
+  for (std::uint64_t i = 0; i < count && !paths; ++i) {
+    if (!may_read(&messages[i], sizeof messages[i])) break;
+    paths = find_path(messages[i].msg_hdr, path);
   }
-  if (!find_descriptors(*message, descriptors)) return -EINVAL;
-  if (message->msg_iovlen != 0 && !may_read(message->msg_iov, message->msg_iovlen * sizeof(iovec)))
-    return -EFAULT;
-  Gathered gathered;
-  const long error = gathered.gather(message->msg_iov, message->msg_iovlen);
-  return error != 0
-             ? error
-             : send_to_path(arguments, path, gathered.data(), arguments.bits(2), descriptors);
+  if (!paths) return call_kernel(__NR_sendmmsg, arguments);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    long result = -EFAULT;
+    if (may_read(&messages[i], sizeof messages[i])) {
+      msghdr &message = messages[i].msg_hdr;
+      result = find_path(message, path) ? send_message(arguments, message, path, arguments.bits(3))
+                                        : system_call(__NR_sendmsg, arguments.number(0),
+                                                      as_argument(&message), arguments.number(3));
+    }
+    // What has been sent counts; the error comes with the next call.
+    if (result < 0) return i == 0 ? result : static_cast<long>(i);
+    messages[i].msg_len = static_cast<unsigned>(result);
+  }
+  return static_cast<long>(count);
 }
 
 }  // namespace plash::engine

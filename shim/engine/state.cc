@@ -76,21 +76,18 @@ bool parse_capabilities(const char *text) noexcept {
   return true;
 }
 
-char *append(char *to, const char *text) noexcept {
-  const std::size_t size = strlen(text);
-  memcpy(to, text, size);
-  return to + size;
-}
-
-char *append_number(char *to, int number) noexcept {
-  char digits[12];
-  int count = 0;
-  do {
-    digits[count++] = static_cast<char>('0' + number % 10);
-    number /= 10;
-  } while (number != 0);
-  while (count != 0) *to++ = digits[--count];
-  return to;
+// Keeps the whole entry. False, having said why, where it is too long.
+bool keep_capabilities(const char *value) noexcept {
+  constexpr std::size_t name_size = sizeof caps_name - 1;
+  const std::size_t size = strlen(value);
+  if (name_size + 1 + size + 1 > capabilities_room) {
+    complain("it is too long");
+    return false;
+  }
+  memcpy(state.capabilities, caps_name, name_size);
+  state.capabilities[name_size] = '=';
+  memcpy(state.capabilities + name_size + 1, value, size + 1);
+  return true;
 }
 
 }  // namespace
@@ -103,16 +100,6 @@ unsigned umask_of_process() noexcept { return __atomic_load_n(&state.umask, __AT
 
 void follow_umask(unsigned mask) noexcept {
   __atomic_store_n(&state.umask, mask & 0777, __ATOMIC_RELAXED);
-}
-
-void describe_capabilities(char *text) noexcept {
-  text = append(text, "PLASH_CAPS=fs_op=");
-  text = append_number(text, state.fs_op);
-  if (state.cwd >= 0) {
-    text = append(text, ";cwd=");
-    text = append_number(text, state.cwd);
-  }
-  *text = '\0';
 }
 
 const char *find_variable(char *const *envp, const char *name) noexcept {
@@ -138,7 +125,8 @@ extern "C" __attribute__((visibility("hidden"))) void plash_setup(char **envp,
   const char *capabilities = engine::find_variable(envp, engine::caps_name);
   if (capabilities == nullptr) return;
   state.serving = true;
-  state.broken = !engine::parse_capabilities(capabilities);
+  state.broken =
+      !engine::keep_capabilities(capabilities) || !engine::parse_capabilities(capabilities);
   // There is no way to ask for the umask without setting it.
   const long mask = system_call(__NR_umask, 077);
   system_call(__NR_umask, mask);

@@ -22,12 +22,18 @@ struct Hooks {
   bool (*writable)(void *address, unsigned long size) = nullptr;
 };
 
+// The longest PLASH_CAPS, with the name and the NUL.
+constexpr unsigned long capabilities_room = 512;
+
 struct State {
   bool ready = false;    // set-up was done
   bool serving = false;  // there is a server; otherwise all calls pass to the kernel
   bool broken = false;   // PLASH_CAPS made no sense: emulated calls fail with ENOSYS
   int fs_op = -1;
   int cwd = -1;
+  // The entry PLASH_CAPS=... as it was given, which exec puts back: with names that the engine does
+  // not know, too.
+  char capabilities[capabilities_room] = {};
   unsigned umask = 022;  // accessed with umask_of_process() and follow_umask()
   // The entry LD_PRELOAD=... that exec puts back where the program dropped it; null in doors that
   // need none. Lives as long as the process.
@@ -47,11 +53,6 @@ inline bool is_service(long descriptor) noexcept {
   const int number = static_cast<int>(descriptor);
   return number >= 0 && (number == state.fs_op || number == state.cwd);
 }
-
-// The longest value of PLASH_CAPS that exec writes, with the name and the NUL.
-constexpr unsigned long capabilities_room = 64;
-// Writes "PLASH_CAPS=..." to text, which has capabilities_room bytes.
-void describe_capabilities(char *text) noexcept;
 
 // The value of variable name in envp (NULL-terminated), or null.
 const char *find_variable(char *const *envp, const char *name) noexcept;

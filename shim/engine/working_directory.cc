@@ -109,7 +109,10 @@ long emulate_getcwd(const Arguments &arguments) noexcept {
   const long error =
       invoke<methods::DirectoryPath>(state.cwd, request, reply, {buffer, request.size});
   if (error != 0) return error;
-  buffer[reply.path.size] = '\0';
+  // The kernel has filled all but the last byte, which may be the first of a page.
+  char *end = buffer + reply.path.size;
+  if (reinterpret_cast<std::uint64_t>(end) % 4096 == 0 && !may_write(end, 1)) return -EFAULT;
+  *end = '\0';
   return static_cast<long>(reply.path.size + 1);
 }
 

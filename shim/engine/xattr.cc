@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "protocol/memory.h"
 #include "shim/engine/handlers.h"
 
 namespace plash::engine {
@@ -100,6 +101,49 @@ long on_descriptor(const Arguments &arguments, long number,
   return call({arguments.number(0), {"", 0}, AT_EMPTY_PATH}, arguments);
 }
 
+// struct xattr_args (include/uapi/linux/xattr.h, Linux 6.13).
+struct Value {
+  std::uint64_t pointer;
+  std::uint32_t size;
+  std::uint32_t flags;
+};
+
+// The structure of setxattrat(2) and getxattrat(2), as copy_struct_from_user() of the kernel.
+long take_value(const Arguments &arguments, Value &value) noexcept {
+  const auto *given = arguments.pointer<const unsigned char>(4);
+  const auto size = static_cast<std::uint64_t>(arguments[5]);
+  if (size < sizeof value) return -EINVAL;
+  if (size > 4096) return -E2BIG;
+  if (!may_read(given, size)) return -EFAULT;
+  for (std::uint64_t i = sizeof value; i < size; ++i) {
+    if (given[i] != 0) return -E2BIG;
+  }
+  memcpy(&value, given, sizeof value);
+  return 0;
+}
+
+// One of the above by directory, path and flags. rest: the arguments as the call on a descriptor,
+// number, has them; the first is left to this function.
+long at_directory(const Arguments &arguments, long number, Arguments rest,
+                  long (*call)(const Location &, const Arguments &)) noexcept {
+  const std::uint64_t flags = arguments.bits(2);
+  if ((flags & ~std::uint64_t{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) return -EINVAL;
+  long error = 0;
+  // The kernels that have these calls look at the name first.
+  if (Bytes name; number != __NR_flistxattr) error = take_name(rest.pointer<const char>(1), name);
+  if (error != 0) return error;
+  const Last last = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Last::keep : Last::follow;
+  Location location;
+  error = locate(arguments[0], arguments.pointer<const char>(1), flags, last, location);
+  if (error != 0) return error;
+  if (location.flags != 0 && location.base != state.cwd) {
+    rest.value[0] = location.base;
+    return on_descriptor(rest, number, call);
+  }
+  location.flags |= flags & AT_SYMLINK_NOFOLLOW;
+  return call(location, rest);
+}
+
 }  // namespace
 
 long emulate_getxattr(const Arguments &arguments) noexcept {
@@ -137,6 +181,29 @@ long emulate_lremovexattr(const Arguments &arguments) noexcept {
 }
 long emulate_fremovexattr(const Arguments &arguments) noexcept {
   return on_descriptor(arguments, __NR_fremovexattr, remove);
+}
+
+long emulate_setxattrat(const Arguments &arguments) noexcept {
+  Value value;
+  const long error = take_value(arguments, value);
+  if (error != 0) return error;
+  return at_directory(
+      arguments, __NR_fsetxattr,
+      {{0, arguments[3], static_cast<long>(value.pointer), value.size, value.flags, 0}}, set);
+}
+long emulate_getxattrat(const Arguments &arguments) noexcept {
+  Value value;
+  const long error = take_value(arguments, value);
+  if (error != 0) return error;
+  if (value.flags != 0) return -EINVAL;
+  return at_directory(arguments, __NR_fgetxattr,
+                      {{0, arguments[3], static_cast<long>(value.pointer), value.size, 0, 0}}, get);
+}
+long emulate_listxattrat(const Arguments &arguments) noexcept {
+  return at_directory(arguments, __NR_flistxattr, {{0, arguments[3], arguments[4], 0, 0, 0}}, list);
+}
+long emulate_removexattrat(const Arguments &arguments) noexcept {
+  return at_directory(arguments, __NR_fremovexattr, {{0, arguments[3], 0, 0, 0, 0}}, remove);
 }
 
 }  // namespace plash::engine

@@ -30,6 +30,12 @@ struct statfs file_system;
 sockaddr_un address_buffer;
 socklen_t address_size;
 open_how how{};
+// struct xattr_args of Linux 6.13.
+struct {
+  char *pointer = memory;
+  std::uint32_t size = 1;
+  std::uint32_t flags = 0;
+} value;
 char *const no_strings[] = {nullptr};
 
 sockaddr_un address_of(const std::string &path) {
@@ -137,6 +143,15 @@ long send_message_to(sockaddr_un &address) {
   message.msg_iov = &one_byte;
   message.msg_iovlen = 1;
   return with_socket(SOCK_DGRAM, [&](int fd) { return emulated(SYS_sendmsg, fd, &message, 0); });
+}
+long send_messages_to(sockaddr_un &address) {
+  mmsghdr message{};
+  message.msg_hdr.msg_name = &address;
+  message.msg_hdr.msg_namelen = sizeof address;
+  message.msg_hdr.msg_iov = &one_byte;
+  message.msg_hdr.msg_iovlen = 1;
+  return with_socket(SOCK_DGRAM,
+                     [&](int fd) { return emulated(SYS_sendmmsg, fd, &message, 1, 0); });
 }
 long then_receive(long result) {
   char byte;
@@ -271,6 +286,10 @@ const std::vector<EveryCall> &every_call() {
     {"removexattr", [] { emulated(SYS_setxattr, file(), "user.plash-other", "x", 1, 0); return emulated(SYS_removexattr, file(), "user.plash-other"); }, [] { return emulated(SYS_removexattr, none(), attribute); }},
     {"lremovexattr", [] { emulated(SYS_setxattr, file(), "user.plash-other", "x", 1, 0); return emulated(SYS_lremovexattr, file(), "user.plash-other"); }, [] { return emulated(SYS_lremovexattr, none(), attribute); }},
     {"fremovexattr", [] { emulated(SYS_setxattr, file(), "user.plash-other", "x", 1, 0); return emulated(SYS_fremovexattr, file_fd(), "user.plash-other"); }, [] { return emulated(SYS_fremovexattr, not_open, attribute); }},
+    {"setxattrat", [] { return emulated(__NR_setxattrat, directory(), "file", 0, attribute, &value, sizeof value); }, [] { return emulated(__NR_setxattrat, directory(), "none", 0, attribute, &value, sizeof value); }},
+    {"getxattrat", [] { return emulated(__NR_getxattrat, file_fd(), "", AT_EMPTY_PATH, attribute, &value, sizeof value); }, [] { return emulated(__NR_getxattrat, not_open, "", AT_EMPTY_PATH, attribute, &value, sizeof value); }},
+    {"listxattrat", [] { return emulated(__NR_listxattrat, directory(), "file", 0, memory, 64); }, [] { return emulated(__NR_listxattrat, directory(), "none", 0, memory, 64); }},
+    {"removexattrat", [] { emulated(SYS_setxattr, file(), "user.plash-other", "x", 1, 0); return emulated(__NR_removexattrat, directory(), "file", 0, "user.plash-other"); }, [] { return emulated(__NR_removexattrat, directory(), "none", 0, attribute); }},
     // The process
     {"getcwd", [] { return emulated(SYS_getcwd, memory, sizeof memory); }, [] { return emulated(SYS_getcwd, memory, 1); }},
     {"chdir", [] { return emulated(SYS_chdir, sub()); }, [] { return emulated(SYS_chdir, file()); }},
@@ -289,6 +308,7 @@ const std::vector<EveryCall> &every_call() {
     {"getpeername", [] { return with_connection([](int fd) { return ask_name(SYS_getpeername, fd); }); }, [] { return ask_name(SYS_getpeername, things().listener); }},
     {"sendto", [] { return then_receive(send_to(things().receives)); }, [] { return send_to(things().nobody); }},
     {"sendmsg", [] { return then_receive(send_message_to(things().receives)); }, [] { return send_message_to(things().nobody); }},
+    {"sendmmsg", [] { return then_receive(send_messages_to(things().receives)); }, [] { return send_messages_to(things().nobody); }},
     {"recvfrom", [] { send_to(things().receives); return receive(); }, [] { return receive(); }},
     {"recvmsg", [] { send_to(things().receives); return receive_message(); }, [] { return receive_message(); }},
   };
