@@ -70,7 +70,19 @@ long restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
   const std::uint64_t copied = reply.name.size < space ? reply.name.size : space;
   memcpy(path, name, copied);
   if (copied < space) path[copied] = '\0';
-  *size = static_cast<unsigned>(whole < sizeof(sockaddr_un) ? whole : sizeof(sockaddr_un));
+  // A name of 108 bytes has its NUL behind the structure, as the kernel counts it.
+  *size = static_cast<unsigned>(whole);
+  return 0;
+}
+
+// Hands an address to the caller, as much as there is room for; size says how long it is.
+long give_address(const sockaddr_storage &whole, unsigned whole_size, sockaddr *address,
+                  unsigned room, unsigned *size) noexcept {
+  const unsigned copied = whole_size < room ? whole_size : room;
+  if ((copied != 0 && !may_write(address, copied)) || !may_write(size, sizeof *size))
+    return -EFAULT;
+  memcpy(address, &whole, copied);
+  *size = whole_size;
   return 0;
 }
 
@@ -80,14 +92,29 @@ long call_with_name(long number, const Arguments &arguments, int address_index) 
   if (is_service(arguments[0])) return -EBADF;
   auto *address = arguments.pointer<sockaddr>(address_index);
   auto *size = arguments.pointer<unsigned>(address_index + 1);
-  const unsigned room =
-      address != nullptr && size != nullptr && may_read(size, sizeof *size) ? *size : 0;
-  const long result = call_kernel(number, arguments);
+  const bool wanted = address != nullptr && size != nullptr && may_read(size, sizeof *size);
+  const unsigned room = wanted ? *size : 0;
+  // Where the caller has little room the kernel's name would come cut off.
+  const bool little = wanted && room < sizeof(sockaddr_un);
+  sockaddr_storage whole;
+  unsigned whole_size = sizeof whole;
+  Arguments made = arguments;
+  if (little) {
+    made.value[address_index] = as_argument(&whole);
+    made.value[address_index + 1] = as_argument(&whole_size);
+  }
+  const long result = call_kernel(number, made);
   if (result <= 0 && is_directory_object(arguments[0])) return -ENOTSOCK;
-  if (result < 0 || room == 0) return result;
-  const long error = restore_name(address, room, size);
+  if (result < 0 || !wanted) return result;
+  long error = little
+                   ? restore_name(reinterpret_cast<sockaddr *>(&whole), sizeof whole, &whole_size)
+                   : restore_name(address, room, size);
   // What accept(2) and recvfrom(2) have taken would be lost with an error.
-  return error != 0 && (number == __NR_getsockname || number == __NR_getpeername) ? error : result;
+  if (error != 0 && (number == __NR_getsockname || number == __NR_getpeername)) return error;
+  error = little ? give_address(whole, whole_size, address, room, size) : 0;
+  if (error != 0 && (number == __NR_accept || number == __NR_accept4))
+    system_call(__NR_close, result);
+  return error != 0 ? error : result;
 }
 
 long send_to_path(const Arguments &arguments, const Bytes &path, const Bytes &data, unsigned flags,

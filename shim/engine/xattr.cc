@@ -124,8 +124,8 @@ long take_value(const Arguments &arguments, Value &value) noexcept {
 
 // One of the above by directory, path and flags. rest: the arguments as the call on a descriptor,
 // number, has them; the first is left to this function.
-long at_directory(const Arguments &arguments, long number, Arguments rest,
-                  long (*call)(const Location &, const Arguments &)) noexcept {
+long on_path_at(const Arguments &arguments, long number, Arguments rest,
+                long (*call)(const Location &, const Arguments &)) noexcept {
   const std::uint64_t flags = arguments.bits(2);
   if ((flags & ~std::uint64_t{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) return -EINVAL;
   long error = 0;
@@ -187,7 +187,7 @@ long emulate_setxattrat(const Arguments &arguments) noexcept {
   Value value;
   const long error = take_value(arguments, value);
   if (error != 0) return error;
-  return at_directory(
+  return on_path_at(
       arguments, __NR_fsetxattr,
       {{0, arguments[3], static_cast<long>(value.pointer), value.size, value.flags, 0}}, set);
 }
@@ -196,14 +196,14 @@ long emulate_getxattrat(const Arguments &arguments) noexcept {
   const long error = take_value(arguments, value);
   if (error != 0) return error;
   if (value.flags != 0) return -EINVAL;
-  return at_directory(arguments, __NR_fgetxattr,
-                      {{0, arguments[3], static_cast<long>(value.pointer), value.size, 0, 0}}, get);
+  return on_path_at(arguments, __NR_fgetxattr,
+                    {{0, arguments[3], static_cast<long>(value.pointer), value.size, 0, 0}}, get);
 }
 long emulate_listxattrat(const Arguments &arguments) noexcept {
-  return at_directory(arguments, __NR_flistxattr, {{0, arguments[3], arguments[4], 0, 0, 0}}, list);
+  return on_path_at(arguments, __NR_flistxattr, {{0, arguments[3], arguments[4], 0, 0, 0}}, list);
 }
 long emulate_removexattrat(const Arguments &arguments) noexcept {
-  return at_directory(arguments, __NR_fremovexattr, {{0, arguments[3], 0, 0, 0, 0}}, remove);
+  return on_path_at(arguments, __NR_fremovexattr, {{0, arguments[3], 0, 0, 0, 0}}, remove);
 }
 
 }  // namespace plash::engine

@@ -279,6 +279,44 @@ TEST_CASE("sendmmsg sends one message after another and counts them") {
   CHECK(messages[2].msg_len == 3);
 }
 
+TEST_CASE("a socket's name is given as far as there is room") {
+  const std::string dir = fresh("room");
+  const std::string name = dir + "/" + std::string(107 - dir.size(), 'n');
+  REQUIRE(name.size() == 108);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name.data(), name.size());
+  const UniqueFd ours(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const UniqueFd kernels(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(emulated(SYS_bind, ours.get(), &address, sizeof address) == 0);
+  REQUIRE(::unlink(name.c_str()) == 0);
+  REQUIRE(native(SYS_bind, kernels.get(), &address, sizeof address) == 0);
+  for (unsigned room : {0u, 1u, 2u, 3u, 5u, 60u, 109u, 110u, 111u, 128u, 0x80000000u}) {
+    INFO(room);
+    std::array<char, 128> our_name, kernel_name;
+    our_name.fill('*');
+    kernel_name.fill('*');
+    unsigned our_size = room, kernel_size = room;
+    CHECK(emulated(SYS_getsockname, ours.get(), our_name.data(), &our_size) ==
+          native(SYS_getsockname, kernels.get(), kernel_name.data(), &kernel_size));
+    CHECK(our_size == kernel_size);
+    CHECK(our_name == kernel_name);
+  }
+  // accept(2) takes the connection even where its address cannot be given.
+  const DoorThatChecks door;
+  const Guarded memory;
+  address = address_of(dir + "/listener");
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(emulated(SYS_bind, listener.get(), &address, sizeof address) == 0);
+  REQUIRE(::listen(listener.get(), 4) == 0);
+  const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(emulated(SYS_connect, client.get(), &address, sizeof address) == 0);
+  const int before = open_descriptors();
+  unsigned size = 20;
+  CHECK(emulated(SYS_accept4, listener.get(), memory.end, &size, SOCK_CLOEXEC) == -EFAULT);
+  CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("extended attributes by directory, path and flags") {
   if (native(__NR_getxattrat, -1, "", 0, "user.a", nullptr, 0) == -ENOSYS) {
     WARN("this kernel has no getxattrat(2): not compared");
