@@ -141,9 +141,8 @@ def wait_for(condition, what, seconds=20):
 def main():
     global settings
     parser = argparse.ArgumentParser()
-    parser.add_argument("pola_run")
-    parser.add_argument("probe")
-    parser.add_argument("refuse_call")
+    for program in ("pola_run", "probe", "refuse_call"):
+        parser.add_argument(program, type=os.path.abspath)
     parser.add_argument("--uid", type=int, default=0)
     parser.add_argument("--door", default="preload")
     settings, others = parser.parse_known_args()
