@@ -28,4 +28,10 @@ std::function<void(const std::string &line)> open_log(const Options &options) {
   };
 }
 
+std::string describe_root(const std::vector<RootEntry> &entries) {
+  std::string line = "the kernel itself shows the sandbox, read-only,";
+  for (const RootEntry &entry : entries) line += " " + entry.path;
+  return line + " and nothing else: no /proc, no /dev";
+}
+
 }  // namespace plash::pola_run

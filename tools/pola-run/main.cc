@@ -93,12 +93,14 @@ int run(const Options &options) {
   TemporaryDirectories temporary;
   const auto name_space = make_namespace(options, temporary);
 
-  server::Server server({.limits = {}, .log = open_log(options)});
+  const auto log = open_log(options);
+  server::Server server({.limits = {}, .log = log});
   UniqueFd fs_op = server.make_fs_op(name_space);
   UniqueFd cwd = make_working_directory(server, name_space, options);
 
   const auto door = make_door(options.door, isolated);
   Program program = make_program(options, *door, fs_op, cwd, descriptors);
+  if (log && isolated) log(describe_root(door->root_entries()));
   Terminal terminal;
   take_over_signals(program);
   const Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door), terminal.get(),
