@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <vector>
 
 #include "tools/server/call_log.h"
@@ -83,13 +84,20 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
 template <class M>
 void Calls::run_later(const std::shared_ptr<Object> &object, Message message, Later later,
                       std::string description) {
+  // Before it is announced: a caller that was told to wait is not refused then.
+  auto place = std::make_shared<Share>(blocked_);
+  if (!place->grow(1)) {
+    log(description, -EAGAIN);
+    refuse(message.reply_socket.get(), EAGAIN);
+    return;
+  }
   Outgoing notice;
   notice.code = code_wait;
   if (send_packet(message.reply_socket.get(), notice) != 0) return;  // nobody is waiting any more
   const int reply_socket = message.reply_socket.get();
   auto call = std::make_shared<BlockingCall>(
       object->sandbox(), std::move(message.reply_socket), std::move(later),
-      [this, object, description](BlockingCall &ended, Outcome outcome) {
+      [this, object, description, place](BlockingCall &ended, Outcome outcome) {
         log(description, outcome.error);
         typename M::Reply reply{};
         fill(reply, outcome);
@@ -98,8 +106,7 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
         if (ended.is_wanted() && socket)
           answer<M>(*object, std::move(socket), outcome.error, reply);
       });
-  int error = -EAGAIN;
-  if (conversations_.add(call, options_.limits.max_blocked_calls)) {
+  if (conversations_.add(call, std::numeric_limits<unsigned>::max())) {
     try {
       call->start(threads_);
       return;
@@ -107,8 +114,8 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
       conversations_.remove(*call);
     }
   }
-  log(description, error);
-  refuse(reply_socket, -error);
+  log(description, -EAGAIN);
+  refuse(reply_socket, EAGAIN);
 }
 
 template <class M>

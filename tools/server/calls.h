@@ -27,7 +27,8 @@ class Calls {
         services_(services),
         conversations_(conversations),
         closer_(closer),
-        bytes_(bytes) {}
+        bytes_(bytes),
+        blocked_(options.limits.max_blocked_calls) {}
 
   // Never waits for the client, nor for what the call may have to wait for.
   void carry_out(const std::shared_ptr<Object> &object, Message message);
@@ -55,6 +56,7 @@ class Calls {
   ConversationTable &conversations_;
   Closer &closer_;
   Budget &bytes_;
+  Budget blocked_;   // calls on threads of their own
   Threads threads_;  // of calls that may take long
 };
 

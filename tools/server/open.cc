@@ -151,8 +151,6 @@ class Opening {
     // Never to wait here: a FIFO without a peer, a lease, a terminal line.
     const int nonblocking = may_block() ? O_NONBLOCK : 0;
     const int no_terminal = (flags & O_PATH) == 0 ? O_NOCTTY : 0;
-    std::shared_ptr<Transit::Ticket> ticket;
-    if (writes()) ticket = std::make_shared<Transit::Ticket>(context_.services.transit());
     UniqueFd fd(open_beneath(directory, path.c_str(), flags | nonblocking | no_terminal,
                              static_cast<unsigned>(created_mode), resolve_));
     if (!fd) {
@@ -171,7 +169,7 @@ class Opening {
       }
       if (::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) return -errno;
     }
-    context_.ticket = std::move(ticket);
+    if (writes()) context_.ticket = std::make_shared<Transit::Ticket>(context_.services.transit());
     context_.fd = std::move(fd);
     return 0;
   }
@@ -202,10 +200,10 @@ class Opening {
     auto file = std::make_shared<const UniqueFd>(std::move(held));
     context_.later.work = [file, flags, &transit = context_.services.transit()] {
       Outcome outcome;
-      if ((flags & O_ACCMODE) != O_RDONLY)
-        outcome.ticket = std::make_shared<Transit::Ticket>(transit);
       outcome.fd.reset(::open(descriptor_path(file->get()).c_str(), flags | O_CLOEXEC | O_NOCTTY));
       if (!outcome.fd) outcome.error = descriptor_error();
+      if ((flags & O_ACCMODE) != O_RDONLY)
+        outcome.ticket = std::make_shared<Transit::Ticket>(transit);
       return outcome;
     };
   }

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +14,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <mutex>
 #include <system_error>
+#include <vector>
 
 #include "tools/server/calls.h"
 #include "tools/server/object.h"
@@ -22,6 +25,8 @@ namespace plash::server {
 namespace {
 
 constexpr std::uint32_t object_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr std::size_t max_direct = 8;  // objects with workers of their own
+constexpr time_t idle_seconds = 10;    // after which a surplus worker ends
 
 rlim_t descriptor_limit() {
   rlimit limit{};
@@ -34,7 +39,8 @@ class Server::Implementation : public Services {
  public:
   explicit Implementation(Options options)
       : options_(std::move(options)),
-        loop_(options_.limits.max_threads),
+        threads_(options_.limits.max_threads),
+        loop_(threads_),
         conversations_(loop_),
         bytes_(options_.limits.max_assembly_bytes),
         descriptors_(options_.limits.max_assembly_descriptors),
@@ -44,6 +50,12 @@ class Server::Implementation : public Services {
   }
 
   ~Implementation() override {
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto &direct : direct_)
+        if (direct->object) ::shutdown(direct->object->socket.get(), SHUT_RD);
+    }
+    direct_.clear();
     loop_.stop();
     conversations_.stop();
     calls_.wait();
@@ -74,12 +86,15 @@ class Server::Implementation : public Services {
     ticking_.spawn([this] { conversations_.tick_until_stopped(); });
     loop_.start([this](std::uint64_t key, std::uint32_t events) {
       if (ConversationTable::is_key(key)) {
-        const EventLoop::Busy busy(loop_);
+        const Workers::Busy busy(loop_.workers());
         conversations_.on_event(key);
       } else if (const auto object = objects_.find_by_event(key)) {
         serve(object, events);
       }
     });
+    const std::lock_guard lock(mutex_);
+    started_ = true;
+    for (const auto &direct : direct_) start(*direct);
   }
 
   int make_directory_object(const Directory &directory, UniqueFd &client) override {
@@ -108,6 +123,10 @@ class Server::Implementation : public Services {
     if (error != 0) return error;
     if (object->socket.get() > last_descriptor_) return -ENFILE;
     if (!objects_.insert(object, options_.limits.max_objects)) return -EMFILE;
+    if (type != ObjectType::Directory && serve_directly(object)) {
+      client = std::move(client_end);
+      return 0;
+    }
     error = loop_.add(object->socket.get(), object_events, object->event_key);
     if (error != 0) {
       objects_.remove(*object);
@@ -133,10 +152,61 @@ class Server::Implementation : public Services {
       // What else the event was about, further messages or the end of them, is another worker's.
       if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0 || has_more(*object))
         loop_.modify(object->socket.get(), object_events, object->event_key);
-      const EventLoop::Busy busy(loop_);
+      const Workers::Busy busy(loop_.workers());
       take(object, std::move(packet), received == Received::starved);
       return;
     }
+  }
+
+  // An object with workers of its own, which wait in recvmsg(2).
+  struct Direct {
+    Direct(std::shared_ptr<Object> its_object, Budget &threads)
+        : object(std::move(its_object)), workers(threads) {}
+    std::shared_ptr<Object> object;  // null when the workers have ended; guarded by mutex_ then
+    Workers workers;
+  };
+
+  // Without epoll(7) in between a call costs less: worth it for the few objects that nearly all
+  // calls go to. False where there are enough such.
+  bool serve_directly(const std::shared_ptr<Object> &object) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(direct_, [](const auto &direct) { return direct->workers.ended(); });
+    if (direct_.size() >= max_direct) return false;
+    const timeval idle{idle_seconds, 0};
+    ::setsockopt(object->socket.get(), SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle);
+    direct_.push_back(std::make_unique<Direct>(object, threads_));
+    if (started_) start(*direct_.back());
+    return true;
+  }
+
+  void start(Direct &direct) {
+    direct.workers.start([this, &direct] { return wait_and_serve(direct); },
+                         [this, &direct] {
+                           const std::lock_guard lock(mutex_);
+                           direct.object.reset();
+                         });
+  }
+
+  Workers::Turn wait_and_serve(Direct &direct) {
+    Packet packet;
+    const Received received =
+        Receiver::of_thread().receive(direct.object->socket.get(), packet, true);
+    switch (received) {
+      case Received::nothing:
+        return Workers::Turn::idle;
+      case Received::closed:
+        objects_.remove(*direct.object);
+        return Workers::Turn::over;
+      case Received::malformed:
+        closer_.close(std::move(packet.descriptors));
+        return Workers::Turn::worked;
+      case Received::packet:
+      case Received::starved:
+        break;
+    }
+    const Workers::Busy busy(direct.workers);
+    take(direct.object, std::move(packet), received == Received::starved);
+    return Workers::Turn::worked;
   }
 
   static bool has_more(const Object &object) {
@@ -203,6 +273,7 @@ class Server::Implementation : public Services {
   const Options options_;
   std::atomic<int> last_descriptor_{0};
   Closer closer_;
+  Budget threads_;
   EventLoop loop_;
   ConversationTable conversations_;
   Budget bytes_;        // of large requests and replies under way
@@ -212,6 +283,9 @@ class Server::Implementation : public Services {
   Transit transit_;
   Calls calls_;
   Threads ticking_;
+  std::mutex mutex_;  // guards started_ and direct_
+  bool started_ = false;
+  std::vector<std::unique_ptr<Direct>> direct_;
 };
 
 Server::Server(Options options)

@@ -111,6 +111,7 @@ int find_changeable(Context &context, int base, const Bytes &path, std::uint64_t
   const int error = find_target(context, base, path, flags, target, STATX_BASIC_STATS);
   if (error != 0) return error;
   if (target.file_descriptor) {
+    if (S_ISSOCK(target.status.stx_mode)) return -EINVAL;
     return may_change_descriptor(*context.object.directory.name_space, target.fd.get()) ? 0
                                                                                         : -EROFS;
   }

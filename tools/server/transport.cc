@@ -60,7 +60,7 @@ int send_vector(int socket, iovec *vector, std::size_t count, const int *descrip
 
 }  // namespace
 
-Received Receiver::receive(int socket, Packet &packet) {
+Received Receiver::receive(int socket, Packet &packet, bool wait) {
   alignas(cmsghdr) char control[control_size];
   iovec vector[2] = {{&packet.header, sizeof packet.header}, {buffer_.data(), buffer_.size()}};
   msghdr message{};
@@ -71,7 +71,7 @@ Received Receiver::receive(int socket, Packet &packet) {
   packet.descriptors.clear();
   ssize_t size;
   do {
-    size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   } while (size < 0 && errno == EINTR);
   if (size < 0 && errno == EAGAIN) return Received::nothing;
   if (size >= 0) take_descriptors(message, packet.descriptors);

@@ -32,7 +32,8 @@ enum class Received {
 class Receiver {
  public:
   Receiver() : buffer_(max_packet_size) {}
-  Received receive(int socket, Packet &packet);
+  // wait: until one comes, or the socket's time-out has passed; else Received::nothing at once.
+  Received receive(int socket, Packet &packet, bool wait = false);
   // The calling thread's. What it received last is gone when it is used again.
   static Receiver &of_thread();
 

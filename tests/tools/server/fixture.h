@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "protocol/call.h"
 #include "tests/support/catch.h"
@@ -20,7 +22,7 @@
 
 namespace plash::testing {
 
-inline Bytes bytes(const std::string &text) { return {text.data(), text.size()}; }
+inline Bytes bytes(std::string_view text) { return {text.data(), text.size()}; }
 
 class Scratch {
  public:
@@ -162,6 +164,23 @@ inline int open_descriptors() {
   for ([[maybe_unused]] const auto &entry : std::filesystem::directory_iterator("/proc/self/fd"))
     ++count;
   return count;
+}
+
+// How many are open when the server has closed what it had of earlier calls, which it does when it
+// gets to it.
+inline int baseline_descriptors() {
+  int fewest = open_descriptors();
+  for (int i = 0; i < 20; ++i) {
+    ::usleep(10'000);
+    fewest = std::min(fewest, open_descriptors());
+  }
+  return fewest;
+}
+
+// Waits until no more are open than before; returns how many are.
+inline int settled_descriptors(int before) {
+  for (int i = 0; i < 500 && open_descriptors() > before; ++i) ::usleep(10'000);
+  return open_descriptors();
 }
 
 }  // namespace plash::testing
