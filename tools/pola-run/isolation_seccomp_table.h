@@ -18,8 +18,10 @@
 #include <linux/fscrypt.h>
 #include <linux/fsverity.h>
 #include <linux/msdos_fs.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -112,6 +114,11 @@ constexpr RefusedCall refused_calls[] = {
     {__NR_ioperm, EPERM},
     {__NR_vhangup, EPERM},
     {__NR_lookup_dcookie, ENOSYS},
+    {__NR_modify_ldt, ENOSYS},  // 16-bit and 32-bit segments
+    {__NR_settimeofday, EPERM},
+    {__NR_clock_settime, EPERM},
+    {__NR_sethostname, EPERM},
+    {__NR_setdomainname, EPERM},
 };
 
 // The last system call that this table was made in knowledge of (Linux 6.18). Later ones: ENOSYS.
@@ -129,8 +136,11 @@ constexpr std::uint32_t refused_requests[] = {
     static_cast<std::uint32_t>(FS_IOC_ADD_ENCRYPTION_KEY),
     static_cast<std::uint32_t>(FS_IOC_REMOVE_ENCRYPTION_KEY),
     static_cast<std::uint32_t>(FAT_IOCTL_SET_ATTRIBUTES),
-    TIOCSTI,    // types into the terminal
-    TIOCLINUX,  // pastes into it
+    static_cast<std::uint32_t>(_IOW('f', 4, long)),  // EXT4_IOC_SETVERSION_OLD
+    TIOCSTI,                                         // types into the terminal
+    TIOCLINUX,                                       // pastes into it
+    TIOCCONS,                                        // takes the console's output
+    TIOCSETD,                                        // loads line disciplines into the kernel
 };
 
 // Namespaces, as flags of clone(2) and unshare(2): EPERM.
@@ -138,7 +148,16 @@ constexpr std::uint32_t refused_namespaces[] = {CLONE_NEWNS,    CLONE_NEWUTS, CL
                                                 CLONE_NEWUSER,  CLONE_NEWPID, CLONE_NEWNET,
                                                 CLONE_NEWCGROUP};
 
-// Address families that network namespaces do not divide up: EAFNOSUPPORT.
-constexpr int refused_families[] = {AF_VSOCK, AF_QIPCRTR};
+// The only address families that there are; of the others network namespaces do not divide up some
+// (AF_VSOCK, AF_QIPCRTR), and hardly a program needs any: EAFNOSUPPORT.
+constexpr std::uint32_t allowed_families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+
+// Of AF_NETLINK, NETLINK_ROUTE alone, by which the C library lists network interfaces:
+// EPROTONOSUPPORT.
+constexpr std::uint32_t allowed_netlink_protocol = NETLINK_ROUTE;
+
+// The only values of personality(2): the query, the ordinary one, and with addresses that are not
+// random, which debuggers set. EPERM.
+constexpr std::uint32_t allowed_personalities[] = {0xffffffff, PER_LINUX, ADDR_NO_RANDOMIZE};
 
 }  // namespace plash::pola_run

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
@@ -168,6 +169,12 @@ int supervise(const Sandbox &sandbox, const std::string &program, Terminal &term
     const bool missing = error == ENOENT || error == ENOTDIR;
     throw Error(missing ? ExitStatus::not_found : ExitStatus::cannot_execute,
                 "cannot execute '" + program + "'", error);
+  }
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+    std::fprintf(stderr,
+                 "pola-run: '%s' was ended by SIGSYS: unless it sent that itself, it made a system "
+                 "call of the 32-bit or x32 interface, which a sandbox refuses\n",
+                 program.c_str());
   }
   return status;
 }

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Run inside a sandbox by sandbox_test.py: asks the kernel itself, past the door, what it allows.
-// usage: probe descriptors | privileges | refused | other-abis | root | metadata FILE
+// usage: probe descriptors | privileges | refused | other-abis | i386-call | x32-call | root |
+// metadata FILE
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/capability.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
+#include <iterator>
 #include <string_view>
 
 #include "protocol/system_call.h"
@@ -76,11 +81,39 @@ void try_refused_calls() {
     expect(system_call(__NR_clone, flag | SIGCHLD), -EPERM, "clone", flag);
   }
   expect(system_call(__NR_unshare, CLONE_NEWTIME), -EPERM, "unshare", CLONE_NEWTIME);
-  for (const int family : refused_families) {
-    expect(system_call(__NR_socket, family, SOCK_STREAM, 0), -EAFNOSUPPORT, "socket", family);
+  for (int family = 0; family < 64; ++family) {
+    const auto number = static_cast<std::uint32_t>(family);
+    if (std::find(std::begin(allowed_families), std::end(allowed_families), number) !=
+        std::end(allowed_families))
+      continue;
+    for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET}) {
+      expect(system_call(__NR_socket, family, type, 0), -EAFNOSUPPORT, "socket", family);
+      expect(system_call(__NR_socket, family | (1l << 40), type, 0), -EAFNOSUPPORT, "socket",
+             family);
+    }
+    int pair[2];
+    const long result = system_call(__NR_socketpair, family, SOCK_STREAM, 0, as_argument(pair));
+    expect(result, -EAFNOSUPPORT, "socketpair", family);
+  }
+  for (int protocol = 1; protocol < 32; ++protocol) {
+    const long result = system_call(__NR_socket, AF_NETLINK, SOCK_RAW, protocol);
+    expect(result, -EPROTONOSUPPORT, "netlink socket", protocol);
+  }
+  for (const long persona :
+       std::initializer_list<long>{PER_LINUX32, PER_BSD, READ_IMPLIES_EXEC, MMAP_PAGE_ZERO,
+                                   ADDR_NO_RANDOMIZE | READ_IMPLIES_EXEC}) {
+    expect(system_call(__NR_personality, persona), -EPERM, "personality", persona);
   }
   // And what programs need.
   expect(system_call(__NR_unshare, CLONE_FS | CLONE_FILES), 0, "unshare", CLONE_FS | CLONE_FILES);
+  for (const int family : {AF_UNIX, AF_INET, AF_NETLINK}) {
+    const long descriptor = system_call(__NR_socket, family, SOCK_DGRAM, 0);
+    expect(descriptor >= 0, 1, "socket", family);
+    system_call(__NR_close, descriptor);
+  }
+  expect(system_call(__NR_personality, 0xffffffff), PER_LINUX, "personality", 0);
+  expect(system_call(__NR_personality, ADDR_NO_RANDOMIZE), PER_LINUX, "personality", 0);
+  expect(system_call(__NR_personality, PER_LINUX), ADDR_NO_RANDOMIZE, "personality", 0);
 }
 
 // Returns the signal by which a child that runs call() dies; 0: it lives.
@@ -96,14 +129,16 @@ int fatal_signal_of(Call call) {
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+void make_i386_call() {
+  long result = 20;  // getpid
+  __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+}
+
+void make_x32_call() { system_call(0x40000000 | __NR_getpid); }
+
 void try_other_abis() {
-  const int i386 = fatal_signal_of([] {
-    long result = 20;  // getpid
-    __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
-  });
-  const int x32 = fatal_signal_of([] { system_call(0x40000000 | __NR_getpid); });
-  expect(i386, SIGSYS, "int 0x80", 20);
-  expect(x32, SIGSYS, "x32", __NR_getpid);
+  expect(fatal_signal_of(make_i386_call), SIGSYS, "int 0x80", 20);
+  expect(fatal_signal_of(make_x32_call), SIGSYS, "x32", __NR_getpid);
 }
 
 // Prints the names in a directory, as the kernel has them.
@@ -180,6 +215,10 @@ int main(int count, char **arguments) {
     try_refused_calls();
   } else if (what == "other-abis") {
     try_other_abis();
+  } else if (what == "i386-call") {
+    make_i386_call();
+  } else if (what == "x32-call") {
+    make_x32_call();
   } else if (what == "root") {
     show_root();
   } else if (what == "metadata" && count == 3) {

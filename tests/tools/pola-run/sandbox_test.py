@@ -5,6 +5,7 @@
 usage: as in launcher.py
 """
 import os
+import signal
 import socket
 
 import launcher
@@ -31,6 +32,11 @@ class Walls(LauncherTest):
 
     def test_calls_of_other_abis_kill(self):
         self.probe_says("other-abis")
+
+    def test_calls_of_other_abis_are_explained(self):
+        for call in ("i386-call", "x32-call"):
+            result = self.run_in_sandbox(self.probe, call)
+            self.assert_fails(result, -signal.SIGSYS, "32-bit or x32 interface")
 
     def test_metadata_through_a_read_only_descriptor(self):
         before = os.stat(self.file)
