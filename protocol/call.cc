@@ -307,9 +307,13 @@ class Receiver {
       const auto error = static_cast<std::int64_t>(message_.reply_words[0]);
       return error >= 1 && error <= max_errno ? -error : -EIO;
     }
-    if (header.code != code_okay || (!started_ && header.size < fixed_size())) return -EIO;
+    if (header.code != code_okay || header.total_size < fixed_size()) return -EIO;
+    // The fields come whole; descriptors may come ahead of them.
+    if (header.offset == 0 && header.size != 0 && header.size < fixed_size()) return -EIO;
     // A packet that brings nothing would let the other side keep us here for ever.
-    if (started_ && header.size == 0 && header.descriptor_count == 0) return -EIO;
+    const bool is_empty = header.size == 0 && header.descriptor_count == 0;
+    if (is_empty && (started_ || header.total_size != 0 || header.descriptor_total != 0))
+      return -EIO;
     if (header.total_size > fixed_size() + message_.reply_tail.size ||
         header.descriptor_total > message_.reply_descriptor_count) {
       return -EIO;

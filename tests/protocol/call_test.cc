@@ -287,6 +287,7 @@ TEST_CASE("a reply that makes no sense gives EIO and its descriptors are closed"
             }),
        words({0}), 0},
       {"too few words", header_of(code_okay, 0), "", 0},
+      {"a descriptor and no words", with(code_okay, 0, one), "", 1},
       {"trailing bytes", header_of(code_okay, 16), words({0, 0}), 0},
       {"descriptor announced, none there", with(code_okay, 8, one), words({1}), 0},
       {"descriptor not announced", header_of(code_okay, 8), words({0}), 1},
@@ -337,6 +338,27 @@ TEST_CASE("continuations that do not continue give EIO") {
     char buffer[16];
     Bytes target;
     CHECK(read_link(object.client(), {buffer, sizeof buffer}, target) == -EIO);
+  }
+}
+
+TEST_CASE("a reply's descriptor may come ahead of its fields, but not of a part of them") {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  for (const std::uint32_t first : {0U, 4U}) {
+    const Object object([&](Request &request) {
+      PacketHeader header = header_of(code_okay, 8);
+      header.descriptor_count = header.descriptor_total = 1;
+      header.size = first;
+      send(request.reply_socket.get(), header, words({1}).substr(0, first), {null.get()});
+      header.descriptor_count = 0;
+      header.descriptor_offset = 1;
+      header.offset = first;
+      header.size = 8 - first;
+      send(request.reply_socket.get(), header, words({1}).substr(first));
+    });
+    int file = -1;
+    CHECK(open_file(object.client(), file) == (first == 0 ? 0 : -EIO));
+    const UniqueFd opened(file);
+    CHECK(::fcntl(file, F_GETFD) == (first == 0 ? FD_CLOEXEC : -1));
   }
 }
 

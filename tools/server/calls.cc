@@ -22,6 +22,12 @@ void fill(Reply &reply, const Outcome &outcome) {
   if constexpr (requires { reply.sent; }) reply.sent = outcome.number;
 }
 
+// The descriptor that the caller must be the only one to hold when it has its answer.
+template <class Result>
+UniqueFd *handed_over(Result &result) {
+  return result.is_handed_over ? &result.fd : nullptr;
+}
+
 template <class M>
 bool decode_message(const Message &message, std::vector<int> &descriptors,
                     typename M::Request &request) {
@@ -57,7 +63,7 @@ template <class M>
 void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   typename M::Request request{};
   typename M::Reply reply{};
-  Context context{services_, *object, {}, {}, {}, {}, {}};
+  Context context{services_, *object, {}, {}, {}, {}, {}, {}};
   std::vector<int> descriptors;
   int error = -EINVAL;
   std::string description;
@@ -77,7 +83,7 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
     return;
   }
   log(description, error);
-  answer<M>(*object, std::move(message.reply_socket), error, reply);
+  answer<M>(*object, std::move(message.reply_socket), error, reply, handed_over(context));
   closer_.close(std::move(message.descriptors));
 }
 
@@ -104,7 +110,7 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
         UniqueFd socket(::fcntl(ended.reply_socket(), F_DUPFD_CLOEXEC, 0));
         conversations_.remove(ended);
         if (ended.is_wanted() && socket)
-          answer<M>(*object, std::move(socket), outcome.error, reply);
+          answer<M>(*object, std::move(socket), outcome.error, reply, handed_over(outcome));
       });
   if (conversations_.add(call, std::numeric_limits<unsigned>::max())) {
     try {
@@ -120,7 +126,7 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
 
 template <class M>
 void Calls::answer(const Object &object, UniqueFd reply_socket, int error,
-                   const typename M::Reply &reply) {
+                   const typename M::Reply &reply, UniqueFd *handed_over) {
   if (error != 0) {
     refuse(reply_socket.get(), -error);
     return;
@@ -135,6 +141,10 @@ void Calls::answer(const Object &object, UniqueFd reply_socket, int error,
                              encoded.single_descriptors + encoded.descriptor_count);
   message.descriptors.insert(message.descriptors.end(), encoded.many.data,
                              encoded.many.data + encoded.many.size);
+  if (handed_over != nullptr) {
+    hand_over(reply_socket.get(), message, *handed_over);
+    return;
+  }
   send(object, std::move(reply_socket), message);
 }
 

@@ -47,7 +47,7 @@ class Calls {
                  std::string description);
   template <class M>
   void answer(const Object &object, UniqueFd reply_socket, int error,
-              const typename M::Reply &reply);
+              const typename M::Reply &reply, UniqueFd *handed_over);
   void send(const Object &object, UniqueFd reply_socket, const Outgoing &message);
   void log(const std::string &description, int error) const;
 

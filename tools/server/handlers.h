@@ -22,6 +22,7 @@ struct Outcome {
   std::shared_ptr<Transit::Ticket> ticket;  // where fd is open for writing
   int error = 0;                            // -errno
   UniqueFd fd;                              // Open's file
+  bool is_handed_over = false;              // see Context
   std::int64_t number = 0;                  // SendTo's count
 };
 
@@ -51,6 +52,9 @@ struct Context {
   // Storage for what a reply points to.
   std::shared_ptr<Transit::Ticket> ticket;  // where fd is open for writing
   UniqueFd fd;
+  // Of fd: the server has closed its copy before the caller can go on, as it must with a FIFO,
+  // where it counts as one more reader or writer.
+  bool is_handed_over = false;
   std::string bytes;
   std::string more_bytes;
   // Set by a handler whose call may take long. Its own result does not count then.

@@ -170,6 +170,7 @@ class Opening {
       if (::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) return -errno;
     }
     if (writes()) context_.ticket = std::make_shared<Transit::Ticket>(context_.services.transit());
+    context_.is_handed_over = S_ISFIFO(status.st_mode);
     context_.fd = std::move(fd);
     return 0;
   }
@@ -191,15 +192,17 @@ class Opening {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return -errno;
     if (!S_ISFIFO(status.st_mode) && !S_ISREG(status.st_mode)) return error;
-    wait_for_peer(std::move(fd), flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
+    wait_for_peer(std::move(fd), flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW),
+                  S_ISFIFO(status.st_mode));
     return 0;
   }
 
   // Opens again through held, which is O_PATH.
-  void wait_for_peer(UniqueFd held, int flags) {
+  void wait_for_peer(UniqueFd held, int flags, bool is_fifo) {
     auto file = std::make_shared<const UniqueFd>(std::move(held));
-    context_.later.work = [file, flags, &transit = context_.services.transit()] {
+    context_.later.work = [file, flags, is_fifo, &transit = context_.services.transit()] {
       Outcome outcome;
+      outcome.is_handed_over = is_fifo;
       outcome.fd.reset(::open(descriptor_path(file->get()).c_str(), flags | O_CLOEXEC | O_NOCTTY));
       if (!outcome.fd) outcome.error = descriptor_error();
       if ((flags & O_ACCMODE) != O_RDONLY)
@@ -219,6 +222,7 @@ class Opening {
     context_.later.has_happened = has_come;
     context_.later.work = [file, has_come, flags] {
       Outcome outcome;
+      outcome.is_handed_over = true;
       if (has_come()) {
         outcome.fd.reset(::fcntl(file->get(), F_DUPFD_CLOEXEC, 0));
         if (outcome.fd && ::fcntl(outcome.fd.get(), F_SETFL, flags & ~O_NONBLOCK) == 0)

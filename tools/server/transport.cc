@@ -58,6 +58,33 @@ int send_vector(int socket, iovec *vector, std::size_t count, const int *descrip
   return 0;
 }
 
+bool fits_into_packet(const Outgoing &message) {
+  return message.size() <= max_fragment_size &&
+         message.descriptors.size() <= max_packet_descriptors &&
+         message.part_count <= max_reply_parts;
+}
+
+// A packet with a message's descriptors, its payload, or both. What it lacks comes after or has
+// come before.
+int send_parts(int socket, const Outgoing &message, bool descriptors, bool payload) {
+  PacketHeader header{};
+  header.magic = packet_magic;
+  header.version = packet_version;
+  header.code = message.code;
+  header.descriptor_total = static_cast<std::uint16_t>(message.descriptors.size());
+  header.descriptor_count = descriptors ? header.descriptor_total : std::uint16_t{0};
+  header.descriptor_offset = descriptors ? std::uint16_t{0} : header.descriptor_total;
+  header.total_size = message.size();
+  header.size = payload ? static_cast<std::uint32_t>(header.total_size) : 0;
+  iovec vector[2 + max_reply_parts] = {
+      {&header, sizeof header},
+      {const_cast<std::uint64_t *>(message.words), message.word_count * sizeof(std::uint64_t)}};
+  for (std::uint32_t i = 0; i < message.part_count; ++i)
+    vector[2 + i] = {const_cast<char *>(message.parts[i].data), message.parts[i].size};
+  return send_vector(socket, vector, payload ? 2 + message.part_count : 1,
+                     message.descriptors.data(), header.descriptor_count);
+}
+
 }  // namespace
 
 Received Receiver::receive(int socket, Packet &packet, bool wait) {
@@ -148,27 +175,15 @@ Sending::Progress Sending::send(int socket) {
 }
 
 int send_packet(int socket, const Outgoing &message) {
-  const std::uint64_t size = message.size();
-  if (size > max_fragment_size || message.descriptors.size() > max_packet_descriptors ||
-      message.part_count > max_reply_parts) {
-    return -EMSGSIZE;
-  }
-  PacketHeader header{};
-  header.magic = packet_magic;
-  header.version = packet_version;
-  header.code = message.code;
-  header.descriptor_count = header.descriptor_total =
-      static_cast<std::uint16_t>(message.descriptors.size());
-  header.total_size = size;
-  header.size = static_cast<std::uint32_t>(size);
-  iovec vector[2 + max_reply_parts] = {
-      {&header, sizeof header},
-      {const_cast<std::uint64_t *>(message.words), message.word_count * sizeof(std::uint64_t)}};
-  for (std::uint32_t i = 0; i < message.part_count; ++i) {
-    vector[2 + i] = {const_cast<char *>(message.parts[i].data), message.parts[i].size};
-  }
-  return send_vector(socket, vector, 2 + message.part_count, message.descriptors.data(),
-                     message.descriptors.size());
+  if (!fits_into_packet(message)) return -EMSGSIZE;
+  return send_parts(socket, message, true, true);
+}
+
+int hand_over(int socket, const Outgoing &message, UniqueFd &owned) {
+  if (!fits_into_packet(message)) return -EMSGSIZE;
+  const int error = send_parts(socket, message, true, false);
+  owned.reset();
+  return error != 0 ? error : send_parts(socket, message, false, true);
 }
 
 bool is_reply_socket(int fd) {

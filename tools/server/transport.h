@@ -81,6 +81,9 @@ class Sending {
 // Sends a message that fits into one packet. 0 or -errno: -EMSGSIZE where it does not fit, -EAGAIN
 // where the queue is full.
 int send_packet(int socket, const Outgoing &message);
+// The same for a message with descriptors and a payload, in two packets: the descriptors first, and
+// when owned is closed the payload, without which the receiver cannot go on.
+int hand_over(int socket, const Outgoing &message, UniqueFd &owned);
 
 // True for a Unix-domain SOCK_SEQPACKET socket, the only kind that replies are written to.
 bool is_reply_socket(int fd);

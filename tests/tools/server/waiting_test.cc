@@ -74,6 +74,30 @@ TEST_CASE("a FIFO opened without waiting is the kernel's business alone") {
   CHECK(UniqueFd(static_cast<int>(client.open("/w/fifo", O_RDWR))));
 }
 
+TEST_CASE("who has a FIFO open is alone in it: the server is in it no more") {
+  Fifo fifo;
+  const Client client = fifo.running.start();
+  const std::string name = fifo.scratch.path("w/fifo");
+  for (int i = 0; i < 2000; ++i) {
+    const long reader = client.open("/w/fifo", O_RDONLY | O_NONBLOCK);
+    REQUIRE(reader >= 0);
+    ::close(static_cast<int>(reader));
+    const UniqueFd writer(::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    REQUIRE_FALSE(writer);
+  }
+  for (int i = 0; i < 200; ++i) {
+    std::atomic<long> waited{-1};
+    std::thread caller([&] { waited = client.open("/w/fifo", O_WRONLY); });
+    const UniqueFd reader(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+    caller.join();
+    REQUIRE(waited >= 0);
+    ::close(static_cast<int>(waited.load()));
+    char byte;
+    REQUIRE(::fcntl(reader.get(), F_SETFL, O_NONBLOCK) == 0);
+    REQUIRE(::read(reader.get(), &byte, 1) == 0);
+  }
+}
+
 TEST_CASE("a call that waits can be cancelled, and is then not carried out") {
   Fifo fifo;
   const Client client = fifo.running.start();
