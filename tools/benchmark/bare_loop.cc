@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "tests/benchmark/bare_loop.h"
+#include "tools/benchmark/bare_loop.h"
 
 #include <signal.h>
 #include <sys/uio.h>
