@@ -106,4 +106,13 @@ void emulate_sigaltstack(Trap &trap) noexcept {
                               substitute != nullptr ? substitute->mapped_size : 0);
 }
 
+// clone(2) for a child that borrows the caller's memory and has a stack of its own, as
+// posix_spawn(3) makes it. Linux lets such a child keep the caller's alternate signal stack. Were
+// the caller in a handler on it, our handler for the child's calls, which is not on it, would start
+// at its top again, over the caller's frames.
+void start_borrower(Trap &trap) noexcept {
+  auto *const top = trap.pointer<long>(1);
+  if (!trap.clone_without_alternate_stack(top - 1)) trap.answer(-EFAULT);
+}
+
 }  // namespace plash::loader

@@ -25,10 +25,13 @@ enum class Condition : std::uint8_t {
   unless_null_or_passed,
   signal_action,     // trap where SIGSYS is meant or an action is set
   signal_mask,       // trap where signals may become blocked
+  process_control,   // trap for PR_SET_SECCOMP; EINVAL for PR_SET_SYSCALL_USER_DISPATCH, as kernels
+                     // without it: it would send the handler's own calls to the handler
   equal,             // trap where argument `argument` is `value`
   descriptor_limit,  // trap where argument `argument` is RLIMIT_NOFILE
-  new_namespace,     // never trap; EPERM where argument 0 asks for a new namespace
-  file_control,      // service, and trap where argument 1 is `value`
+  new_process,   // EPERM where argument 0 asks for a new namespace; trap where the child borrows
+                 // the caller's memory, which waits meanwhile, but has a stack of its own
+  file_control,  // service, and trap where argument 1 is `value`
 };
 
 struct Rule {
@@ -89,13 +92,13 @@ constexpr Rule rule_of(int number) {
     case __NR_seccomp:
       return {Condition::equal, 0, 1 /* SECCOMP_SET_MODE_FILTER */};
     case __NR_prctl:
-      return {Condition::equal, 0, PR_SET_SECCOMP};
+      return {Condition::process_control};
     case __NR_setrlimit:
       return {Condition::descriptor_limit, 0};
     case __NR_prlimit64:
       return {Condition::descriptor_limit, 1};
     case __NR_clone:
-      return {Condition::new_namespace};
+      return {Condition::new_process};
     default:
       return {};
   }

@@ -135,6 +135,8 @@ void dispatch(Trap &trap) noexcept {
       return trap.answer(execute(static_cast<int>(trap.argument(0)), trap.pointer<char>(1),
                                  trap.pointer<char *>(2), trap.pointer<char *>(3),
                                  static_cast<int>(trap.argument(4)), trap.mask()));
+    case __NR_clone:
+      return start_borrower(trap);
     case __NR_close_range:
       return trap.answer(close_range_around_services(trap));
     case __NR_setrlimit:

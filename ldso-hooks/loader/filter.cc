@@ -4,6 +4,7 @@
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <linux/sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "ldso-hooks/loader/conditions.h"
@@ -179,14 +180,30 @@ class Writer {
         program.load(FilterProgram::low(rule.argument));
         program.go_if_equal(rule.value, trap_);
         return program.go(allow_);
+      case Condition::process_control:
+        program.load(FilterProgram::low(0));
+        program.go_if_equal(PR_SET_SECCOMP, trap_);
+        program.go_unless_equal(PR_SET_SYSCALL_USER_DISPATCH, allow_);
+        program.load(FilterProgram::low(1));
+        program.go_if_equal(PR_SYS_DISPATCH_OFF, allow_);
+        return program.give_error(EINVAL);
       case Condition::descriptor_limit:
         program.load(FilterProgram::low(rule.argument));
         program.go_unless_equal(RLIMIT_NOFILE, allow_);
         return allow_if_null(rule.argument + 1u);
-      case Condition::new_namespace:
+      case Condition::new_process: {
+        const unsigned borrows = program.new_label();
+        const unsigned waits = program.new_label();
         program.load(FilterProgram::low(0));
         program.go_if_any_bit(new_namespaces, permission_);
-        return program.go(allow_);
+        program.go_if_any_bit(CLONE_VM, borrows);
+        program.go(allow_);
+        program.place(borrows);
+        program.go_if_any_bit(CLONE_VFORK, waits);
+        program.go(allow_);
+        program.place(waits);
+        return allow_if_null(1);
+      }
     }
   }
 

@@ -6,6 +6,7 @@
 #include <asm/unistd_64.h>
 
 #include "ldso-hooks/loader/trap.h"
+#include "ldso-hooks/loader/user_memory.h"
 #include "protocol/system_call.h"
 
 namespace plash::loader {
@@ -43,6 +44,20 @@ RESUME(plash_resume_stack,
        "  mov 0(%rsp), %rdi\n  mov 24(%rsp), %rsi\n  mov 32(%rsp), %rax\n");
 static_assert(__NR_munmap == 11);
 #undef RESUME
+
+extern "C" void plash_resume_clone();
+extern "C" const stack_t plash_no_stack;
+const stack_t plash_no_stack{nullptr, SS_DISABLE, 0};
+// The child starts with an empty stack but for the address at which it goes on; the argument that
+// held the stack is again what it was, in parent and child.
+__asm__(
+    ".text\n.hidden plash_resume_clone\n.globl plash_resume_clone\n"
+    ".type plash_resume_clone, @function\nplash_resume_clone:\n"
+    "  syscall\n  test %rax, %rax\n  jnz 1f\n"
+    "  push %rdi\n  lea plash_no_stack(%rip), %rdi\n  xor %esi, %esi\n  mov $131, %eax\n  syscall\n"
+    "  pop %rdi\n  xor %eax, %eax\n  pop %rcx\n  mov %rsp, %rsi\n  jmp *%rcx\n"
+    "1:\n  mov 0(%rsp), %rsi\n  mov 8(%rsp), %rcx\n  mov 16(%rsp), %rsp\n  jmp *%rcx\n");
+static_assert(__NR_sigaltstack == 131);
 
 namespace {
 
@@ -136,6 +151,20 @@ __attribute__((noinline)) void Trap::change_alternate_stack(const stack_t &stack
   registers[REG_RSI] = 0;
   registers[REG_RSP] = as_argument(block);
   go_to(plash_resume_stack);
+}
+
+__attribute__((noinline)) bool Trap::clone_without_alternate_stack(long *return_slot) noexcept {
+  auto &registers = context_.uc_mcontext.gregs;
+  if (!copy_out(return_slot, registers[REG_RIP])) return false;
+  auto *block = block_below<MaskBlock>(free_stack());
+  block->registers.saved = registers[REG_RSI];
+  block->registers.instruction_pointer = registers[REG_RIP];
+  block->registers.stack_pointer = registers[REG_RSP];
+  registers[REG_RAX] = number_;
+  registers[REG_RSI] = as_argument(return_slot);
+  registers[REG_RSP] = as_argument(block);
+  go_to(plash_resume_clone);
+  return true;
 }
 
 }  // namespace plash::loader

@@ -33,6 +33,10 @@ void emulate_sigreturn(Trap &trap) noexcept;
 // replaced by a larger one; the program reads back what it had set.
 void emulate_sigaltstack(Trap &trap) noexcept;
 
+// clone(2) of a child that borrows the caller's memory and has a stack of its own: made by the
+// program itself, and the child gives up the alternate stack, on which the caller may be.
+void start_borrower(Trap &trap) noexcept;
+
 // What emulate_sigaltstack() goes by: the size of a signal frame (AT_MINSIGSTKSZ). Once, at start.
 void set_signal_frame_size(unsigned long size) noexcept;
 

@@ -56,6 +56,11 @@ class Trap {
   void change_alternate_stack(const stack_t &stack, void *unmapped,
                               unsigned long unmapped_size) noexcept;
 
+  // Makes the program call clone(2) from the loader's text; the child's first act is to have no
+  // alternate signal stack. It starts at return_slot, the top word of its stack, into which this
+  // puts where it goes on. False where that cannot be written.
+  bool clone_without_alternate_stack(long *return_slot) noexcept;
+
   // Makes the program go on at address instead, with the stack pointer it had.
   void go_to(void (*address)()) noexcept {
     context_.uc_mcontext.gregs[REG_RIP] = reinterpret_cast<long>(address);

@@ -182,7 +182,12 @@ TEST_CASE("calls that trap by their arguments") {
   CHECK(run(call(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, 8)) == allow);
   CHECK(run(call(__NR_prctl, PR_SET_SECCOMP, 2, 8)) == trap);
   CHECK(run(call(__NR_prctl, PR_SET_NAME, 8)) == allow);
-  CHECK(run(call(__NR_clone, CLONE_VM | CLONE_THREAD)) == allow);
+  CHECK(run(call(__NR_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON)) == refuse(EINVAL));
+  CHECK(run(call(__NR_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF)) == allow);
+  CHECK(run(call(__NR_clone, CLONE_VM | CLONE_THREAD, 8)) == allow);
+  CHECK(run(call(__NR_clone, CLONE_VM | CLONE_VFORK, 0)) == allow);
+  CHECK(run(call(__NR_clone, CLONE_VM | CLONE_VFORK, 8)) == trap);
+  CHECK(run(call(__NR_clone, CLONE_VM | CLONE_VFORK, 8, 0, 0, 0, 0, inside)) == allow);
   CHECK(run(call(__NR_clone, CLONE_NEWUSER | SIGCHLD)) == refuse(EPERM));
   CHECK(run(call(__NR_read, 3, 8, 1)) == allow);
 }

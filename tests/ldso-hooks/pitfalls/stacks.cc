@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <pthread.h>
+#include <spawn.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
@@ -170,4 +171,30 @@ CASE(overflow_of_the_stack_is_handled) {
   };
   fflush(stdout);
   report("never", Deep::descend(0));
+}
+
+CASE(spawn_in_a_handler_on_an_alternate_stack) {
+  stack_t stack = {};
+  stack.ss_size = 65536;
+  stack.ss_sp = guarded(stack.ss_size);
+  sigaltstack(&stack, nullptr);
+  struct sigaction action = {};
+  action.sa_flags = SA_ONSTACK;
+  action.sa_handler = [](int) {
+    char shell[] = "sh", option[] = "-c", command[] = "read x < file; test \"$x\" = contents";
+    char *arguments[] = {shell, option, command, nullptr};
+    pid_t child = -1;
+    opened = posix_spawn(&child, "/bin/sh", nullptr, nullptr, arguments, environ);
+    int status = -1;
+    waitpid(child, &status, 0);
+    opened = opened == 0 ? status : -1;
+    sigaltstack(nullptr, &current);
+  };
+  sigaction(SIGUSR1, &action, nullptr);
+  for (int i = 0; i < 20; ++i) {
+    raise(SIGUSR1);
+    if (opened != 0) printf("status %d\n", opened);
+  }
+  printf("on the stack %d\n", (current.ss_flags & SS_ONSTACK) != 0);
+  report("open", try_open());
 }
