@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "ldso-hooks/loader/conditions.h"
+#include "ldso-hooks/loader/treatment.h"
 #include "protocol/call.h"
 #include "tools/stress/operation.h"
 #include "tools/stress/stepper.h"
@@ -64,6 +66,39 @@ void open_once(void *data) {
   context.slot.operation.store(static_cast<std::uint32_t>(descriptor));
 }
 
+// Whether the loader door serves the system call whatever its arguments are.
+bool is_taken_by_loader(long number) noexcept {
+  const int row = static_cast<int>(number);
+  return loader::row_of(row).treatment == loader::Treatment::emulated &&
+         loader::rule_of(row).condition == loader::Condition::always;
+}
+
+void run_operation(void *data) {
+  auto &[context, operation] = *static_cast<std::pair<Context &, const Operation &> *>(data);
+  run(context, operation);
+}
+
+// The loader door blocks signals while it serves a call: one that comes meanwhile is taken when the
+// system call has returned. That is the one window, with the same code in it for all calls.
+void learn_taken_calls(Board &board) {
+  Context context(board, board.slots[0], 0, 0, 0);
+  for (const Operation &operation : operations(board.settings.door)) {
+    if (operation.kind != Operation::safe) continue;
+    Recorder recorder;
+    recorder.steps.reserve(1 << 14);
+    std::pair<Context &, const Operation &> job(context, operation);
+    step_through(run_operation, &job, record, &recorder);
+    for (const Step &step : recorder.steps) {
+      if (step.kind != Step::before_system_call || !is_taken_by_loader(step.number)) continue;
+      enter(step.address, 0);
+      enter(step.address + 2, 0);
+    }
+  }
+  constexpr std::string_view name = "a call that the loader serves";
+  name.copy(board.windows[0].name, sizeof board.windows[0].name - 1);
+  board.window_count.store(1);
+}
+
 const char *name_of(long number) noexcept {
   switch (number) {
     case SYS_socketpair:
@@ -87,6 +122,7 @@ void learn_call_path(Board &board) {
   Context context(board, board.slots[0], 0, 0, 0);
   // With a second thread, or having had one, libc goes other ways in some functions.
   std::thread([] {}).join();
+  if (board.settings.door == Door::loader) return learn_taken_calls(board);
   Recorder recorder;
   recorder.steps.reserve(1 << 14);
   step_through(open_once, &context, record, &recorder);

@@ -3,7 +3,8 @@
 // Where in a call a signal has arrived. The path of one call of open() is learned once, by
 // single-stepping through it: which system calls it makes and which instructions lie between them.
 // A handler then looks up the interrupted instruction. Works on any door without knowing it:
-// natively, open() has the one window of its one system call.
+// natively, open() has the one window of its one system call, and so have all calls of the loader
+// door, which serves them with signals blocked.
 #pragma once
 
 #include <ucontext.h>

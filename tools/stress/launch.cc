@@ -318,7 +318,9 @@ Outcome run_scenario(const Scenario &scenario, const LaunchOptions &options,
   outcome.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   const bool server_killed = board->server_request.load() == ServerRequest::killed;
   if (trouble.empty() && !board->finished.load()) {
-    trouble = (board->started.load() ? "died: " : "did not start: ") + describe_status(status);
+    trouble = board->started.load() ? "died: " + describe_status(status) +
+                                          "; the threads were at: " + last_operations(*board)
+                                    : "did not start: " + describe_status(status);
   } else if (trouble.empty() && !server_killed && status != 0) {
     trouble = "finished, then " + describe_status(status);
   }
