@@ -41,7 +41,7 @@ struct Options {
   std::vector<std::pair<std::string, std::string>> environment;  // later ones win
   std::vector<int> descriptors;                                  // of --fd
   bool network = false;
-  Door door = Door::preload;
+  Door door = Door::loader;
   Isolation isolation = Isolation::user_namespace;
 
   bool log = false;

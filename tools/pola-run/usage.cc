@@ -32,8 +32,8 @@ Grants: read-only unless flags say otherwise
   --net                  the host's network, and the files of /etc that name resolution reads
 
 The sandbox
-  --door=preload|loader  how calls reach the file server: by libplash-preload.so (default), or by a loader that
-                         also serves static programs and system calls made without the C library
+  --door=loader|preload  how calls reach the file server: by a loader that serves any 64-bit program (default), or
+                         by libplash-preload.so, for dynamically linked ones alone
   --isolate=userns|none  what the kernel is told to withhold: everything (default), or nothing, which
                          is no sandbox
   --log, --log-file F    log each call, on standard error or to F
@@ -43,8 +43,9 @@ The sandbox
 
 A value is written --option V or --option=V, -f P or -f=P.
 
-With --door=preload the kernel itself shows the program one read-only directory tree: the dynamic
-loader and system libraries (/usr/lib*, /lib*) and the preload library (/plash). There is no /proc and
+What the kernel itself shows the program is a root that holds the loader and nothing else; with
+--door=preload the dynamic loader and system libraries (/usr/lib*, /lib*) and the preload library
+(/plash), read-only. There is no /proc and
 no /dev in it. Everything else is served by name, as granted.
 
 Exit status: the program's own, and its signal; 2 the command line is wrong, 125 the sandbox could not

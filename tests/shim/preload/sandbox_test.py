@@ -69,7 +69,7 @@ def run(pola_run, options, command):
         os.mkdir(path + '/work')
         with open(path + '/work/file', 'w') as file:
             file.write('text\n')
-        arguments = [pola_run, '-B', '-fws', path + '/work', '--cwd', path + '/work', '-t', '/etc/passwd', path + '/passwd',
+        arguments = [pola_run, '--door=preload', '-B', '-fws', path + '/work', '--cwd', path + '/work', '-t', '/etc/passwd', path + '/passwd',
                      '-t', '/etc/group', path + '/group', *options, '-e', *command]
         return subprocess.run(arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 

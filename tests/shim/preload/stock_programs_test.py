@@ -79,7 +79,7 @@ def with_shim(shim, plain):
 
 def in_sandbox(pola_run, plain):
     def wrap(path, command):
-        return [os.path.abspath(pola_run), '-B', '-fws', os.path.dirname(path), '--cwd', path, '-f', '/etc/passwd', '-f', '/etc/group', '-e'] + command
+        return [os.path.abspath(pola_run), '--door=preload', '-B', '-fws', os.path.dirname(path), '--cwd', path, '-f', '/etc/passwd', '-f', '/etc/group', '-e'] + command
     # Nor where the sandbox lets the program see what it was not granted.
     if run(['cat', '/etc/hostname'], plain, wrap)[0] == 0:
         sys.exit('a file that was not granted can be read')

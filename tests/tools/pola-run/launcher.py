@@ -144,7 +144,7 @@ def main():
     for program in ("pola_run", "probe", "refuse_call"):
         parser.add_argument(program, type=os.path.abspath)
     parser.add_argument("--uid", type=int, default=0)
-    parser.add_argument("--door", default="preload")
+    parser.add_argument("--door", default="loader")
     settings, others = parser.parse_known_args()
     if settings.uid and os.getuid() != 0:
         print("--uid needs root: skipped")

@@ -200,6 +200,7 @@ TEST_CASE("--log, --log-file") {
 }
 
 TEST_CASE("--door and --isolate") {
+  CHECK(parse_with_program({}).door == Options::Door::loader);
   CHECK(parse_with_program({"--door=preload"}).door == Options::Door::preload);
   CHECK(parse_with_program({"--door", "loader"}).door == Options::Door::loader);
   CHECK(is_refused_for({"--door=window"}, "--door=window"));

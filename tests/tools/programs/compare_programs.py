@@ -209,7 +209,7 @@ def run(command, prefix, top, uid):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("pola_run")
-    parser.add_argument("--door", default="preload")
+    parser.add_argument("--door", default="loader")
     parser.add_argument("--uid", type=int, default=0)
     parser.add_argument("--only")
     parser.add_argument("--list", action="store_true")

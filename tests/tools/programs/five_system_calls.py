@@ -33,7 +33,7 @@ os.getppid(); os.getppid()
 
 def trace(pola_run, kind, directory):
     log = directory + "/trace"
-    command = ["strace", "-f", "-o", log, pola_run, "-B", "-f", directory, "--cwd", directory, "-e", "/usr/bin/python3", "-S", "-c", PROGRAM, kind]
+    command = ["strace", "-f", "-o", log, pola_run, "--door=preload", "-B", "-f", directory, "--cwd", directory, "-e", "/usr/bin/python3", "-S", "-c", PROGRAM, kind]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     process, names, marks = None, collections.Counter(), 0
     lines = [re.match(r"(\d+)\s+(\w+)\(", line) for line in open(log, encoding="utf-8", errors="replace")]
