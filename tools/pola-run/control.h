@@ -19,7 +19,7 @@ struct ControlMessage {
 
     // From it.
     isolated,     // all walls are up
-    failed,       // they are not: text says why; the sandbox ends
+    failed,       // they are not, or the program's own are not: text says why; the sandbox ends
     exec_failed,  // number: the errno with which the program could not be executed
     stopped,      // the program was stopped by signal number
     ended,        // the program ended; number: its wait status

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <exception>
 
 #include "tools/pola-run/control.h"
 
@@ -22,7 +23,8 @@ using Kind = ControlMessage::Kind;
 
 class Init {
  public:
-  Init(int control, int terminal) : control_(control), terminal_(terminal) {}
+  Init(int control, int terminal, bool ends_others)
+      : control_(control), terminal_(terminal), ends_others_(ends_others) {}
 
   void start(Program &program, bool foreground) {
     program_ = ::fork();
@@ -60,8 +62,27 @@ class Init {
   [[noreturn]] void start_in_child(Program &program, bool foreground) {
     ::setpgid(0, 0);
     if (foreground) ::tcsetpgrp(terminal_, ::getpid());
+    try {
+      if (program.enter_walls) program.enter_walls();
+    } catch (const std::exception &error) {
+      ControlMessage message;
+      message.kind = Kind::failed;
+      message.set_text(error.what());
+      send_control(control_, message);
+      ::_exit(127);
+    }
     report(Kind::exec_failed, execute(program));
     ::_exit(127);
+  }
+
+  // What the end of a PID namespace does where there is one. confine_signals() has seen to it that
+  // nothing but what this process has started can be reached, which pola-run's being out of reach
+  // confirms.
+  void end_others() const {
+    if (!ends_others_ || ::kill(::getppid(), 0) == 0) return;
+    ::kill(-1, SIGKILL);
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    }
   }
 
   // What it held on to would be open for as long as the sandbox lives: objects of the server, and
@@ -96,6 +117,7 @@ class Init {
       } else if (WIFCONTINUED(status)) {
         stopped_ = false;
       } else {
+        end_others();
         report(Kind::ended, status);
         ::_exit(0);
       }
@@ -154,6 +176,7 @@ class Init {
   const int control_;
   const int terminal_;
   pid_t program_ = -1;
+  const bool ends_others_;
   bool stopped_ = false;
   bool orphaned_ = false;
 };
@@ -164,7 +187,7 @@ void run_init(Program &program, int control, int terminal, bool foreground) {
   // Its memory is a copy of pola-run's: nothing in the sandbox may trace it, or dump it.
   ::prctl(PR_SET_DUMPABLE, 0);
   ::prctl(PR_SET_NAME, "pola-init");
-  Init init(control, terminal);
+  Init init(control, terminal, program.enter_walls != nullptr);
   init.start(program, foreground);
   init.loop();
 }

@@ -2,13 +2,15 @@
 //
 // The walls that the kernel keeps around a sandbox. Each step has a file of its own
 // (isolation_*.cc); every function throws Error (failure) naming what the kernel would not do.
-// All but the first two and the last run in the sandbox's first process, before the program.
+// Unless said otherwise they run in the sandbox's first process, before the program.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
 #include <vector>
+
+#include "tools/support/unique_fd.h"
 
 namespace plash::pola_run {
 
@@ -21,8 +23,16 @@ struct RootEntry {
 };
 
 struct IsolationSettings {
-  bool keep_network = false;
-  std::vector<RootEntry> root;
+  // landlock: where the kernel does not let the caller make namespaces. Landlock is the first wall
+  // then, and the system call filter refuses what it leaves open.
+  enum class Kind { user_namespace, landlock };
+  Kind kind = Kind::user_namespace;
+  bool keep_network = false;    // user_namespace
+  std::vector<RootEntry> root;  // user_namespace
+
+  // Host files, and directories for all that is below them (O_PATH will do), which Landlock lets be
+  // read and executed by descriptor.
+  std::vector<UniqueFd> executable;
 };
 
 // As fork(2), into new user and PID namespaces; the child has all capabilities in the former and is
@@ -34,8 +44,13 @@ pid_t fork_into_namespaces();
 // alone. Called in the parent. (isolation_ids.cc)
 void map_ids(pid_t child);
 
-// Everything below, in order.
+// Puts up the walls, in order: all of them for user_namespace; for landlock those that the
+// sandbox's first process can stand behind too, and enter_landlock_sandbox() the others.
 void isolate(const IsolationSettings &settings);
+
+// For landlock, in the process that will be the program: the walls that its parent stays outside
+// of, out of reach for it.
+void enter_landlock_sandbox(const IsolationSettings &settings);
 
 // New mount, IPC, UTS and, unless kept, network namespaces. (isolation_namespaces.cc)
 void unshare_namespaces(bool keep_network);
@@ -59,12 +74,13 @@ void limit_descriptors();
 // At least 1024 descriptors, which the service descriptors need. (isolation_limits.cc)
 void make_room_for_service_descriptors();
 
-// Empties every capability set and the bounding set, locks them so (securebits), and checks it with
-// libcap; sets no_new_privs. (isolation_capabilities.cc)
+// Empties every capability set and, with CAP_SETPCAP, the bounding set, locks them so (securebits),
+// and checks it with libcap; sets no_new_privs. (isolation_capabilities.cc)
 void drop_capabilities();
 
-// Refuses the system calls of isolation_seccomp.cc's table. Needs no_new_privs.
-void install_system_call_filter();
+// Refuses the system calls of isolation_seccomp_table.h; without_namespaces: also those that reach
+// what namespaces would have hidden, every one with a path among them. Needs no_new_privs.
+void install_system_call_filter(bool without_namespaces);
 
 // Raises the server's own limit as far as it goes. (isolation_limits.cc)
 void raise_descriptor_limit();

@@ -136,9 +136,25 @@ void install_allow_lists() {
   lists.install();
 }
 
+// Refuses what reaches beyond the sandbox where it has no namespaces.
+void replace_namespaces(Filter &filter) {
+  for (const RefusedCall &call : refused_without_namespaces) filter.refuse(call.number, call.error);
+  for (const CallOnProcess &call : refused_on_others) {
+    filter.refuse(call.number, EPERM, {call.argument, SCMP_CMP_NE, 0, 0});
+  }
+  for (const int call : {__NR_socket, __NR_socketpair}) {
+    for (const std::uint32_t type : refused_types) {
+      filter.refuse(call, EACCES, {1, SCMP_CMP_MASKED_EQ, 0xf, type});
+    }
+    for (const std::uint32_t family : refused_families) {
+      filter.refuse(call, EACCES, low_half_is(0, family));
+    }
+  }
+}
+
 }  // namespace
 
-void install_system_call_filter() {
+void install_system_call_filter(bool without_namespaces) {
   install_allow_lists();
   Filter filter;
   for (const RefusedCall &call : refused_calls) filter.refuse(call.number, call.error);
@@ -150,6 +166,7 @@ void install_system_call_filter() {
     filter.refuse(__NR_unshare, EPERM, has_flag(0, flag));
   }
   filter.refuse(__NR_unshare, EPERM, has_flag(0, CLONE_NEWTIME));  // in clone, part of the signal
+  if (without_namespaces) replace_namespaces(filter);
   filter.load();
 }
 

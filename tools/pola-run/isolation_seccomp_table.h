@@ -160,4 +160,94 @@ constexpr std::uint32_t allowed_netlink_protocol = NETLINK_ROUTE;
 // random, which debuggers set. EPERM.
 constexpr std::uint32_t allowed_personalities[] = {0xffffffff, PER_LINUX, ADDR_NO_RANDOMIZE};
 
+// Where there are no namespaces, and Landlock is the first wall: calls that it does not stop, or
+// that reach what namespaces would have divided up.
+//
+// EFAULT for paths: the loader asks about its program's own filters by a path that cannot be read,
+// and this is the answer of a kernel that would make the call (ldso-hooks/loader/verdict.cc).
+constexpr RefusedCall refused_without_namespaces[] = {
+    // Paths. The loader is executed by its descriptor, by execveat(2).
+    {__NR_open, EFAULT},
+    {__NR_openat, EFAULT},
+    {__NR_openat2, EFAULT},
+    {__NR_creat, EFAULT},
+    {__NR_stat, EFAULT},
+    {__NR_lstat, EFAULT},
+    {__NR_newfstatat, EFAULT},
+    {__NR_statx, EFAULT},
+    {__NR_access, EFAULT},
+    {__NR_faccessat, EFAULT},
+    {__NR_faccessat2, EFAULT},
+    {__NR_readlink, EFAULT},
+    {__NR_readlinkat, EFAULT},
+    {__NR_chdir, EFAULT},
+    {__NR_execve, EFAULT},
+    {__NR_truncate, EFAULT},
+    {__NR_statfs, EFAULT},
+    {__NR_mkdir, EFAULT},
+    {__NR_mkdirat, EFAULT},
+    {__NR_rmdir, EFAULT},
+    {__NR_mknod, EFAULT},
+    {__NR_mknodat, EFAULT},
+    {__NR_link, EFAULT},
+    {__NR_linkat, EFAULT},
+    {__NR_symlink, EFAULT},
+    {__NR_symlinkat, EFAULT},
+    {__NR_unlink, EFAULT},
+    {__NR_unlinkat, EFAULT},
+    {__NR_rename, EFAULT},
+    {__NR_renameat, EFAULT},
+    {__NR_renameat2, EFAULT},
+    {__NR_getxattr, EFAULT},
+    {__NR_lgetxattr, EFAULT},
+    {464 /* getxattrat */, EFAULT},
+    {__NR_listxattr, EFAULT},
+    {__NR_llistxattr, EFAULT},
+    {465 /* listxattrat */, EFAULT},
+    {468 /* file_getattr */, EFAULT},
+    {__NR_inotify_add_watch, EFAULT},
+    {__NR_uselib, ENOSYS},
+
+    // Unix-domain sockets by path or name: the server binds and connects them by paths that were
+    // granted.
+    {__NR_connect, EACCES},
+    {__NR_bind, EACCES},
+
+    // Interprocess communication by name.
+    {__NR_shmget, ENOSYS},
+    {__NR_shmat, ENOSYS},
+    {__NR_shmctl, ENOSYS},
+    {__NR_semget, ENOSYS},
+    {__NR_semop, ENOSYS},
+    {__NR_semtimedop, ENOSYS},
+    {__NR_semctl, ENOSYS},
+    {__NR_msgget, ENOSYS},
+    {__NR_msgsnd, ENOSYS},
+    {__NR_msgrcv, ENOSYS},
+    {__NR_msgctl, ENOSYS},
+    {__NR_mq_open, ENOSYS},
+    {__NR_mq_unlink, ENOSYS},
+
+    // Other processes of the user's.
+    {__NR_ioprio_set, EPERM},
+    {__NR_migrate_pages, EPERM},
+    {__NR_move_pages, EPERM},
+};
+
+// Of these, only on the caller itself, which is 0 in this argument: EPERM.
+struct CallOnProcess {
+  int number;
+  unsigned argument;
+};
+constexpr CallOnProcess refused_on_others[] = {
+    {__NR_prlimit64, 0},      {__NR_sched_setaffinity, 0}, {__NR_sched_setscheduler, 0},
+    {__NR_sched_setparam, 0}, {__NR_sched_setattr, 0},     {__NR_setpriority, 0},
+    {__NR_setpriority, 1},
+};
+
+// Sockets that can send to any path or name without connect(2) are not made (AF_UNIX turns the
+// second type into the first), nor any of the network: EACCES.
+constexpr std::uint32_t refused_types[] = {SOCK_DGRAM, SOCK_RAW};
+constexpr std::uint32_t refused_families[] = {AF_INET, AF_INET6, AF_NETLINK};
+
 }  // namespace plash::pola_run

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // pola-run: runs a program with only the files that it was granted.
+#include <fcntl.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "tools/pola-run/descriptors.h"
 #include "tools/pola-run/door.h"
 #include "tools/pola-run/error.h"
+#include "tools/pola-run/executable_files.h"
 #include "tools/pola-run/grants.h"
 #include "tools/pola-run/options.h"
 #include "tools/pola-run/sandbox.h"
@@ -31,16 +33,13 @@ std::string current_directory() {
   return error ? std::string() : path.string();
 }
 
-std::shared_ptr<server::Namespace> make_namespace(const Options &options,
-                                                  TemporaryDirectories &temporary) {
-  auto name_space = std::make_shared<server::Namespace>();
+std::vector<PlannedGrant> plan(const Options &options, TemporaryDirectories &temporary) {
   std::vector<PlannedGrant> grants = plan_grants(options);
   for (const std::string &name : options.temporary_directories) {
     grants.push_back(
         {normal_name(name), temporary.make(), {.write = true, .symlink = true, .connect = true}});
   }
-  apply_grants(grants, *name_space);
-  return name_space;
+  return grants;
 }
 
 UniqueFd make_working_directory(server::Server &server,
@@ -74,37 +73,54 @@ Program make_program(const Options &options, const Door &door, const UniqueFd &f
   return program;
 }
 
-std::optional<IsolationSettings> isolation_of(const Options &options, const Door &door) {
-  if (options.isolation == Options::Isolation::none) {
-    std::fputs(
-        "pola-run: --isolate=none is no sandbox: the kernel opens any file for a program that "
-        "asks it directly\n",
-        stderr);
-    return std::nullopt;
+std::optional<IsolationSettings> isolation_of(const Options &options, const Door &door,
+                                              const std::vector<PlannedGrant> &grants) {
+  switch (options.isolation) {
+    case Options::Isolation::user_namespace:
+      return IsolationSettings{.kind = IsolationSettings::Kind::user_namespace,
+                               .keep_network = options.network,
+                               .root = door.root_entries(),
+                               .executable = open_executable_files(grants)};
+    case Options::Isolation::landlock: {
+      // The loader maps programs itself: nothing else is executed.
+      IsolationSettings settings;
+      settings.kind = IsolationSettings::Kind::landlock;
+      settings.executable.emplace_back(::fcntl(door.loader(), F_DUPFD_CLOEXEC, 0));
+      return settings;
+    }
+    case Options::Isolation::none:
+      std::fputs(
+          "pola-run: --isolate=none is no sandbox: the kernel opens any file for a program that "
+          "asks it directly\n",
+          stderr);
+      break;
   }
-  return IsolationSettings{.keep_network = options.network, .root = door.root_entries()};
+  return std::nullopt;
 }
 
 // Returns the program's wait status.
 int run(const Options &options) {
-  const bool isolated = options.isolation == Options::Isolation::user_namespace;
+  const bool isolated = options.isolation != Options::Isolation::none;
+  const bool own_root = options.isolation == Options::Isolation::user_namespace;
   const std::vector<int> descriptors = claim_descriptors(options.descriptors, isolated);
 
   TemporaryDirectories temporary;
-  const auto name_space = make_namespace(options, temporary);
+  const std::vector<PlannedGrant> grants = plan(options, temporary);
+  const auto name_space = std::make_shared<server::Namespace>();
+  apply_grants(grants, *name_space);
 
   const auto log = open_log(options);
   server::Server server({.limits = {}, .log = log});
   UniqueFd fs_op = server.make_fs_op(name_space);
   UniqueFd cwd = make_working_directory(server, name_space, options);
 
-  const auto door = make_door(options.door, isolated);
+  const auto door = make_door(options.door, own_root);
   Program program = make_program(options, *door, fs_op, cwd, descriptors);
-  if (log && isolated) log(describe_root(door->root_entries()));
+  if (log && own_root) log(describe_root(door->root_entries()));
   Terminal terminal;
   take_over_signals(program);
-  const Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door), terminal.get(),
-                                       terminal.is_for_program());
+  const Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door, grants),
+                                       terminal.get(), terminal.is_for_program());
   release_descriptors(descriptors);
   fs_op.reset();
   cwd.reset();

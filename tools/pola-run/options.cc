@@ -37,6 +37,7 @@ class Parser {
     if (options_.action == Options::Action::run && options_.program.empty()) {
       fail("no program: --prog F or -e CMD is needed");
     }
+    if (options_.isolation == Options::Isolation::landlock) check_landlock();
     return std::move(options_);
   }
 
@@ -222,11 +223,22 @@ class Parser {
   void set_isolation(const std::string &name) {
     if (name == "userns") {
       options_.isolation = Options::Isolation::user_namespace;
+    } else if (name == "landlock") {
+      options_.isolation = Options::Isolation::landlock;
     } else if (name == "none") {
       options_.isolation = Options::Isolation::none;
     } else {
-      fail("--isolate=" + name + ": it is 'userns' or 'none'");
+      fail("--isolate=" + name + ": it is 'userns', 'landlock' or 'none'");
     }
+  }
+
+  // Its system call filter refuses every path to the kernel, which opens libraries for the preload
+  // door, and cannot tell connect(2) to a host from one to a path.
+  void check_landlock() {
+    if (options_.door != Options::Door::loader) {
+      fail("--isolate=landlock works with --door=loader alone");
+    }
+    if (options_.network) fail("--isolate=landlock leaves no network: --net cannot be given");
   }
 
   const std::vector<std::string> &arguments_;

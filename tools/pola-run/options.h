@@ -25,7 +25,7 @@ struct GrantOption {
 struct Options {
   enum class Action { run, help, version };
   enum class Door { preload, loader };
-  enum class Isolation { user_namespace, none };
+  enum class Isolation { user_namespace, landlock, none };
 
   Action action = Action::run;
   std::string program;  // as given: a path in the sandbox or a name to look up in PATH

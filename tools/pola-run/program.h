@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ struct Program {
   std::vector<int> descriptors;        // open descriptors that it gets, under the same numbers
   sigset_t signal_mask = {};
   bool child_signal_ignored = false;  // SIGCHLD, by pola-run's caller
+
+  // Puts up the walls that the sandbox's first process stays outside of; throws Error. Empty: there
+  // are none, all stand around both.
+  std::function<void()> enter_walls = {};
 };
 
 // Gives this process the program's descriptors, signal mask and environment and executes it.

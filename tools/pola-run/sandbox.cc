@@ -33,6 +33,9 @@ void send_kind(int control, Kind kind) {
   try {
     if (isolation) {
       isolate(*isolation);
+      if (isolation->kind == IsolationSettings::Kind::landlock) {
+        program.enter_walls = [&isolation] { enter_landlock_sandbox(*isolation); };
+      }
     } else {
       make_room_for_service_descriptors();
     }
@@ -63,7 +66,9 @@ Sandbox fork_sandbox(Program &program, const std::optional<IsolationSettings> &i
     throw Error(ExitStatus::failure, "cannot make a socket pair", errno);
   }
   UniqueFd control(ends[0]), childs_control(ends[1]);
-  const pid_t child = isolation ? fork_into_namespaces() : ::fork();
+  const bool in_namespaces =
+      isolation && isolation->kind == IsolationSettings::Kind::user_namespace;
+  const pid_t child = in_namespaces ? fork_into_namespaces() : ::fork();
   if (child < 0) throw Error(ExitStatus::failure, "cannot fork", errno);
   if (child == 0) {
     control.reset();
@@ -71,7 +76,7 @@ Sandbox fork_sandbox(Program &program, const std::optional<IsolationSettings> &i
   }
   childs_control.reset();
   try {
-    if (isolation) map_ids(child);
+    if (in_namespaces) map_ids(child);
     send_kind(control.get(), Kind::ids_mapped);
     await_isolation(control.get());
   } catch (...) {

@@ -65,6 +65,9 @@ class Supervisor {
 
   int exec_error() const { return exec_error_; }
 
+  // Why the last walls could not be put up; empty where they were.
+  const std::string &failure() const { return failure_; }
+
  private:
   void send(Kind kind) {
     ControlMessage message;
@@ -95,6 +98,9 @@ class Supervisor {
       return;
     }
     switch (message.kind) {
+      case Kind::failed:
+        failure_ = message.text;
+        break;
       case Kind::exec_failed:
         exec_error_ = message.number;
         break;
@@ -148,6 +154,7 @@ class Supervisor {
   bool ended_ = false;
   bool first_process_died_ = false;
   int exec_error_ = 0;
+  std::string failure_;
   int status_ = 0;
 };
 
@@ -165,6 +172,7 @@ void take_over_signals(Program &program) {
 int supervise(const Sandbox &sandbox, const std::string &program, Terminal &terminal) {
   Supervisor supervisor(sandbox, terminal);
   const int status = supervisor.run();
+  if (!supervisor.failure().empty()) throw Error(ExitStatus::failure, supervisor.failure());
   if (const int error = supervisor.exec_error(); error != 0) {
     const bool missing = error == ENOENT || error == ENOTDIR;
     throw Error(missing ? ExitStatus::not_found : ExitStatus::cannot_execute,

@@ -34,8 +34,10 @@ Grants: read-only unless flags say otherwise
 The sandbox
   --door=loader|preload  how calls reach the file server: by a loader that serves any 64-bit program (default), or
                          by libplash-preload.so, for dynamically linked ones alone
-  --isolate=userns|none  what the kernel is told to withhold: everything (default), or nothing, which
-                         is no sandbox
+  --isolate=userns|landlock|none
+                         how the kernel is told to withhold everything else: by namespaces, an empty root and more
+                         (default); where namespaces are not allowed, by Landlock and a system call filter, which
+                         is weaker; or not at all, which is no sandbox
   --log, --log-file F    log each call, on standard error or to F
 
   -h, --help             this text

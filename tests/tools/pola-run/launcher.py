@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the end-to-end tests of pola-run share: a scratch directory, and ways to run pola-run in it as the user under test.
 
-A test's command line: TEST POLA_RUN PROBE REFUSE_CALL [--uid UID] [--door DOOR] [unittest's own arguments]
+A test's command line: TEST POLA_RUN PROBE REFUSE_CALL [--uid UID] [--door DOOR] [--isolate HOW] [unittest's own arguments]
 """
 import argparse
 import contextlib
@@ -22,6 +22,10 @@ settings = None
 def as_user():
     """What runs a command as the user under test."""
     return [AS_ORDINARY_USER, str(settings.uid)] if settings.uid else []
+
+
+def options():
+    return ["--door=" + settings.door, "--isolate=" + settings.isolate]
 
 
 class LauncherTest(unittest.TestCase):
@@ -48,7 +52,7 @@ class LauncherTest(unittest.TestCase):
 
     def command(self, *arguments, before=()):
         """pola-run with arguments; before: what runs it."""
-        return [*as_user(), *before, settings.pola_run, "--door=" + settings.door, *arguments]
+        return [*as_user(), *before, settings.pola_run, *options(), *arguments]
 
     def run_bare(self, *arguments, before=(), **options):
         return subprocess.run(self.command(*arguments, before=before), cwd=self.directory, capture_output=True, text=True, timeout=60,
@@ -145,6 +149,7 @@ def main():
         parser.add_argument(program, type=os.path.abspath)
     parser.add_argument("--uid", type=int, default=0)
     parser.add_argument("--door", default="loader")
+    parser.add_argument("--isolate", default="userns")
     settings, others = parser.parse_known_args()
     if settings.uid and os.getuid() != 0:
         print("--uid needs root: skipped")

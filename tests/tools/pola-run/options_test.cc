@@ -210,6 +210,14 @@ TEST_CASE("--door and --isolate") {
   CHECK(is_refused_for({"--isolate=half"}, "--isolate=half"));
 }
 
+TEST_CASE("--isolate=landlock takes the loader door and leaves no network") {
+  const Options options = parse_with_program({"--isolate=landlock"});
+  CHECK(options.isolation == Options::Isolation::landlock);
+  CHECK(options.door == Options::Door::loader);
+  CHECK(is_refused_for({"--isolate=landlock", "--door=preload", "-e", "true"}, "--door=loader"));
+  CHECK(is_refused_for({"--net", "--isolate=landlock", "-e", "true"}, "--net"));
+}
+
 TEST_CASE("--help and --version need no program and end the parsing") {
   CHECK(parse({"-h"}).action == Options::Action::help);
   CHECK(parse({"-B", "--help", "--nonsense"}).action == Options::Action::help);

@@ -48,10 +48,24 @@ class Walls(LauncherTest):
         self.assertEqual(os.listxattr(self.file), [])
 
     def test_the_kernels_root_holds_what_is_documented(self):
-        lines = self.probe_says("root").split()
+        # Landlock would not let it be listed.
+        lines = self.probe_says("root", before=[launcher.settings.refuse_call, "landlock_create_ruleset"]).split()
         names = ("/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32")
         shown = [path for path in names if os.path.lexists(path)]
         self.assertEqual(sorted(lines), sorted(["/plash", "/plash/libplash-preload.so", "/usr", *shown]))
+
+    def test_landlock_is_a_second_wall_around_the_root(self):
+        self.assertEqual(self.probe_says("root"), "".join(f"{path}: Permission denied\n" for path in ("/", "/usr/", "/plash/")))
+
+    def test_what_was_made_in_the_sandbox_can_be_executed(self):
+        # Below a grant, in its place, in a temporary directory, and in memory alone.
+        new = self.directory + "/new"
+        for grants, program in (["-fw", self.directory], new), (["-fw", new], new), (["--tmp"], "/tmp/new"):
+            self.assert_output(self.run_bare("-B", *grants, "-e", "sh", "-c", f"cp /usr/bin/true {program} && exec {program}"), "")
+            if program == new:
+                os.unlink(new)
+        script = "import os; m = os.memfd_create('m'); os.write(m, open('/usr/bin/true', 'rb').read()); os.execve(m, ['true'], os.environ)"
+        self.python_says(script, "")
 
     def test_namespaces_differ(self):
         for options, shared in (([], {"cgroup", "time", "time_for_children"}), (["--net"], {"cgroup", "time", "time_for_children", "net"})):
@@ -132,12 +146,27 @@ class NoIsolation(LauncherTest):
             "pivot_root": "root directory",
             "umount2": "old root",
             "capset": "capabilities",
+            "landlock_restrict_self": "Landlock",
             "seccomp": "system call filter",
         }
         for call, message in steps.items():
             with self.subTest(call):
                 result = self.run_in_sandbox("echo", "ran", before=[launcher.settings.refuse_call, call])
                 self.assert_fails(result, 125, MESSAGE, message, "Operation not permitted")
+
+    def test_each_step_of_landlock(self):
+        grants = ["--isolate=landlock", "--door=loader"]
+        for call, message in (("landlock_restrict_self", "Landlock"), ("capset", "capabilities"), ("seccomp", "system call filter")):
+            with self.subTest(call):
+                result = self.run_in_sandbox("echo", "ran", grants=grants, before=[launcher.settings.refuse_call, call])
+                self.assert_fails(result, 125, MESSAGE, message, "Operation not permitted")
+        result = self.run_in_sandbox("echo", "ran", grants=grants, before=[launcher.settings.refuse_call, "landlock_create_ruleset"])
+        self.assert_fails(result, 125, MESSAGE, "needs Landlock with ABI 6", "this kernel has none")
+
+    def test_landlock_does_without_namespaces(self):
+        for call in ("unshare", "mount"):
+            result = self.run_in_sandbox("cat", self.file, grants=["--isolate=landlock", "--door=loader"], before=[launcher.settings.refuse_call, call])
+            self.assert_output(result, "content\n")
 
     def test_no_user_namespaces(self):
         script = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
