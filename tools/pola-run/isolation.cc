@@ -40,7 +40,7 @@ void isolate_by_namespaces(const IsolationSettings &settings) {
   unshare_namespaces(settings.keep_network);
   if (!settings.keep_network) bring_up_loopback();
   forbid_user_namespaces();
-  enter_root(settings.root);
+  enter_root(settings.root, settings.ids);
   limit_descriptors();
   drop_capabilities();
   deny_paths(settings);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/pola-run/isolation_ids.h"
 #include "tools/support/unique_fd.h"
 
 namespace plash::pola_run {
@@ -29,6 +30,7 @@ struct IsolationSettings {
   Kind kind = Kind::user_namespace;
   bool keep_network = false;    // user_namespace
   std::vector<RootEntry> root;  // user_namespace
+  IdPlan ids = {};              // user_namespace
 
   // Host files, and directories for all that is below them (O_PATH will do), which Landlock lets be
   // read and executed by descriptor.
@@ -38,11 +40,6 @@ struct IsolationSettings {
 // As fork(2), into new user and PID namespaces; the child has all capabilities in the former and is
 // PID 1 of the latter. To be called while there is one thread. (isolation_namespaces.cc)
 pid_t fork_into_namespaces();
-
-// Gives child's user namespace its IDs: to a caller that may (CAP_SETUID, CAP_SETGID), every ID
-// that the caller has, unchanged, so that fstat() shows true owners; otherwise the caller's own
-// alone. Called in the parent. (isolation_ids.cc)
-void map_ids(pid_t child);
 
 // Puts up the walls, in order: all of them for user_namespace; for landlock those that the
 // sandbox's first process can stand behind too, and enter_landlock_sandbox() the others.
@@ -62,8 +59,9 @@ void forbid_user_namespaces() noexcept;
 // Brings up 127.0.0.1 in a new network namespace. (isolation_network.cc)
 void bring_up_loopback();
 
-// Replaces the root by a read-only tmpfs that holds entries alone. (isolation_root.cc)
-void enter_root(const std::vector<RootEntry> &entries);
+// Replaces the root by a read-only tmpfs that holds entries alone. What they show is looked up as
+// the caller, the rest is done as the user that ids says. (isolation_root.cc)
+void enter_root(const std::vector<RootEntry> &entries, const IdPlan &ids);
 
 // The descriptors that a process in the sandbox may have: no fewer than the service descriptors
 // need and half of what the server may have, because descriptors in flight are counted per user

@@ -96,7 +96,7 @@ void pivot_to(const UniqueFd &root) {
 
 }  // namespace
 
-void enter_root(const std::vector<RootEntry> &entries) {
+void enter_root(const std::vector<RootEntry> &entries, const IdPlan &ids) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     fail("cannot make the mounts private");
   }
@@ -105,6 +105,7 @@ void enter_root(const std::vector<RootEntry> &entries) {
     if (entry.kind == RootEntry::Kind::bind)
       trees.emplace_back(&entry, clone_read_only(entry.source));
   }
+  take_id(ids);
   const UniqueFd root = make_tmpfs();
   if (::move_mount(root.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) {
     fail("cannot mount a new root");

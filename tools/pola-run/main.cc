@@ -76,11 +76,14 @@ Program make_program(const Options &options, const Door &door, const UniqueFd &f
 std::optional<IsolationSettings> isolation_of(const Options &options, const Door &door,
                                               const std::vector<PlannedGrant> &grants) {
   switch (options.isolation) {
-    case Options::Isolation::user_namespace:
-      return IsolationSettings{.kind = IsolationSettings::Kind::user_namespace,
-                               .keep_network = options.network,
-                               .root = door.root_entries(),
-                               .executable = open_executable_files(grants)};
+    case Options::Isolation::user_namespace: {
+      IsolationSettings settings;
+      settings.keep_network = options.network;
+      settings.root = door.root_entries();
+      settings.ids = plan_ids(settings.root);
+      settings.executable = open_executable_files(grants);
+      return settings;
+    }
     case Options::Isolation::landlock: {
       // The loader maps programs itself: nothing else is executed.
       IsolationSettings settings;

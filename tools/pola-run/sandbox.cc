@@ -76,7 +76,7 @@ Sandbox fork_sandbox(Program &program, const std::optional<IsolationSettings> &i
   }
   childs_control.reset();
   try {
-    if (in_namespaces) map_ids(child);
+    if (in_namespaces) map_ids(child, isolation->ids);
     send_kind(control.get(), Kind::ids_mapped);
     await_isolation(control.get());
   } catch (...) {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the end-to-end tests of pola-run share: a scratch directory, and ways to run pola-run in it as the user under test.
 
-A test's command line: TEST POLA_RUN PROBE REFUSE_CALL [--uid UID] [--door DOOR] [--isolate HOW] [unittest's own arguments]
+A test's command line: TEST POLA_RUN PROBE REFUSE_CALL [--uid UID] [--door DOOR] [--isolate HOW] [--subordinate-ids] [unittest's own arguments]
 """
 import argparse
 import contextlib
@@ -14,14 +14,15 @@ import tempfile
 import time
 import unittest
 
-AS_ORDINARY_USER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support/as_ordinary_user")
+SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support")
 SKIPPED = 77
 settings = None
 
 
 def as_user():
     """What runs a command as the user under test."""
-    return [AS_ORDINARY_USER, str(settings.uid)] if settings.uid else []
+    user = [SUPPORT + "/as_ordinary_user", str(settings.uid)] if settings.uid else []
+    return [SUPPORT + "/with_subordinate_ids", str(settings.uid), *user] if settings.subordinate_ids else user
 
 
 def options():
@@ -150,9 +151,10 @@ def main():
     parser.add_argument("--uid", type=int, default=0)
     parser.add_argument("--door", default="loader")
     parser.add_argument("--isolate", default="userns")
+    parser.add_argument("--subordinate-ids", action="store_true")
     settings, others = parser.parse_known_args()
-    if settings.uid and os.getuid() != 0:
-        print("--uid needs root: skipped")
+    if (settings.uid or settings.subordinate_ids) and os.getuid() != 0:
+        print("--uid and --subordinate-ids need root: skipped")
         sys.exit(SKIPPED)
     # A shell ignores them in what it starts in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
