@@ -51,7 +51,7 @@ UniqueFd receive_descriptor(int channel) {
 
 void serve(int channel, const std::string &directory, int sandboxes) {
   server::Options options;
-  options.limits.max_objects = 1'000'000;
+  options.limits.sandbox.max_objects = options.limits.total.max_objects = 1'000'000;
   server::Server server(options);
   server.start();
   send_descriptor(channel, server.make_echo().get());

@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -101,6 +102,15 @@ std::optional<IsolationSettings> isolation_of(const Options &options, const Door
   return std::nullopt;
 }
 
+// One sandbox: what it may use is what there is.
+server::Limits limits_of(const Options &options) {
+  server::Limits limits;
+  limits.sandbox = options.quota;
+  limits.total = options.quota;
+  limits.total.max_threads = std::max(limits.total.max_threads, server::Limits().total.max_threads);
+  return limits;
+}
+
 // Returns the program's wait status.
 int run(const Options &options) {
   const bool isolated = options.isolation != Options::Isolation::none;
@@ -113,7 +123,7 @@ int run(const Options &options) {
   apply_grants(grants, *name_space);
 
   const auto log = open_log(options);
-  server::Server server({.limits = {}, .log = log});
+  server::Server server({.limits = limits_of(options), .log = log});
   UniqueFd fs_op = server.make_fs_op(name_space);
   UniqueFd cwd = make_working_directory(server, name_space, options);
 

@@ -204,6 +204,38 @@ class Parser {
     options_.descriptors.push_back(number);
   }
 
+  // NAME=N; bytes may be followed by K, M or G.
+  void set_limit(const std::string &text) {
+    static const std::map<std::string, std::size_t server::Quota::*, std::less<>> names = {
+        {"objects", &server::Quota::max_objects},
+        {"calls", &server::Quota::max_calls},
+        {"threads", &server::Quota::max_threads},
+        {"waiting", &server::Quota::max_blocked_calls},
+        {"messages", &server::Quota::max_assemblies},
+        {"bytes", &server::Quota::max_bytes},
+        {"descriptors", &server::Quota::max_descriptors},
+    };
+    const std::size_t equals = text.find('=');
+    const auto found = names.find(text.substr(0, equals));
+    if (equals == std::string::npos || found == names.end()) {
+      fail("--limit needs NAME=N, not " + quoted(text) +
+           ": the names are objects, calls, threads, waiting, messages, bytes and descriptors");
+    }
+    const char *const end = text.data() + text.size();
+    std::uint32_t number = 0;
+    auto [stop, error] = std::from_chars(text.data() + equals + 1, end, number);
+    unsigned shift = 0;
+    if (error == std::errc{} && stop == end - 1 && found->first == "bytes") {
+      shift = *stop == 'K' ? 10 : *stop == 'M' ? 20 : *stop == 'G' ? 30 : 0;
+      if (shift != 0) ++stop;
+    }
+    if (error != std::errc{} || stop != end || number == 0) {
+      fail("--limit " + found->first + " needs a number from 1, not " +
+           quoted(text.substr(equals + 1)));
+    }
+    options_.quota.*found->second = std::size_t{number} << shift;
+  }
+
   void set_log_file(const std::string &path) {
     if (path.empty()) fail("--log-file was given an empty path");
     options_.log = true;
@@ -269,6 +301,7 @@ const std::map<std::string, Parser::LongOption, std::less<>> Parser::long_option
      {false, [](Parser &parser, const std::string &) { parser.add_temporary_directory("/tmp"); }}},
     {"--tmpdir", {true, &Parser::add_temporary_directory}},
     {"--net", {false, [](Parser &parser, const std::string &) { parser.options_.network = true; }}},
+    {"--limit", {true, &Parser::set_limit}},
     {"--log", {false, [](Parser &parser, const std::string &) { parser.options_.log = true; }}},
     {"--log-file", {true, &Parser::set_log_file}},
     {"--door", {true, &Parser::set_door}},

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/server/namespace.h"
+#include "tools/server/quota.h"
 
 namespace plash::pola_run {
 
@@ -43,6 +44,8 @@ struct Options {
   bool network = false;
   Door door = Door::loader;
   Isolation isolation = Isolation::user_namespace;
+
+  server::Quota quota = server::Limits().sandbox;
 
   bool log = false;
   std::string log_file;  // absolute; empty: standard error

@@ -38,6 +38,8 @@ The sandbox
                          how the kernel is told to withhold everything else: by namespaces, an empty root and more
                          (default); where namespaces are not allowed, by Landlock and a system call filter, which
                          is weaker; or not at all, which is no sandbox
+  --limit NAME=N         what the sandbox may use of the server: objects, calls, threads, waiting, messages,
+                         bytes (N may end in K, M, G) or descriptors
   --log, --log-file F    log each call, on standard error or to F
 
   -h, --help             this text

@@ -24,9 +24,9 @@ void prepare_interrupts();
 class BlockingCall : public Conversation, public std::enable_shared_from_this<BlockingCall> {
  public:
   // finish is called once, at the end, on the call's thread.
-  BlockingCall(const void *sandbox, UniqueFd reply_socket, Later later,
+  BlockingCall(std::shared_ptr<Sandbox> sandbox, UniqueFd reply_socket, Later later,
                std::function<void(BlockingCall &, Outcome)> finish)
-      : Conversation(Kind::blocking_call, sandbox, std::move(reply_socket)),
+      : Conversation(Kind::blocking_call, std::move(sandbox), std::move(reply_socket)),
         later_(std::move(later)),
         finish_(std::move(finish)) {}
 

@@ -83,7 +83,8 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
     return;
   }
   log(description, error);
-  answer<M>(*object, std::move(message.reply_socket), error, reply, handed_over(context));
+  answer<M>(*object, std::move(message.reply_socket), std::move(message.call), error, reply,
+            handed_over(context));
   closer_.close(std::move(message.descriptors));
 }
 
@@ -91,8 +92,13 @@ template <class M>
 void Calls::run_later(const std::shared_ptr<Object> &object, Message message, Later later,
                       std::string description) {
   // Before it is announced: a caller that was told to wait is not refused then.
-  auto place = std::make_shared<Share>(blocked_);
-  if (!place->grow(1)) {
+  struct Place {
+    Share blocked;
+    Share call;
+  };
+  auto place = std::make_shared<Place>(
+      Place{Share(object->sandbox->budgets.blocked), std::move(message.call)});
+  if (!place->blocked.grow(1)) {
     log(description, -EAGAIN);
     refuse(message.reply_socket.get(), EAGAIN);
     return;
@@ -102,7 +108,7 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
   if (send_packet(message.reply_socket.get(), notice) != 0) return;  // nobody is waiting any more
   const int reply_socket = message.reply_socket.get();
   auto call = std::make_shared<BlockingCall>(
-      object->sandbox(), std::move(message.reply_socket), std::move(later),
+      object->sandbox, std::move(message.reply_socket), std::move(later),
       [this, object, description, place](BlockingCall &ended, Outcome outcome) {
         log(description, outcome.error);
         typename M::Reply reply{};
@@ -110,9 +116,10 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
         UniqueFd socket(::fcntl(ended.reply_socket(), F_DUPFD_CLOEXEC, 0));
         conversations_.remove(ended);
         if (ended.is_wanted() && socket)
-          answer<M>(*object, std::move(socket), outcome.error, reply, handed_over(outcome));
+          answer<M>(*object, std::move(socket), std::move(place->call), outcome.error, reply,
+                    handed_over(outcome));
       });
-  if (conversations_.add(call, std::numeric_limits<unsigned>::max())) {
+  if (conversations_.add(call, std::numeric_limits<std::size_t>::max())) {
     try {
       call->start(threads_);
       return;
@@ -125,7 +132,7 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
 }
 
 template <class M>
-void Calls::answer(const Object &object, UniqueFd reply_socket, int error,
+void Calls::answer(const Object &object, UniqueFd reply_socket, Share call, int error,
                    const typename M::Reply &reply, UniqueFd *handed_over) {
   if (error != 0) {
     refuse(reply_socket.get(), -error);
@@ -145,7 +152,7 @@ void Calls::answer(const Object &object, UniqueFd reply_socket, int error,
     hand_over(reply_socket.get(), message, *handed_over);
     return;
   }
-  send(object, std::move(reply_socket), message);
+  send(object, std::move(reply_socket), std::move(call), message);
 }
 
 void Calls::refuse(int reply_socket, int error) {
@@ -157,20 +164,22 @@ void Calls::refuse(int reply_socket, int error) {
   send_packet(reply_socket, message);
 }
 
-void Calls::send(const Object &object, UniqueFd reply_socket, const Outgoing &message) {
+void Calls::send(const Object &object, UniqueFd reply_socket, Share call, const Outgoing &message) {
   const int error = send_packet(reply_socket.get(), message);
   if (error != -EMSGSIZE && error != -EAGAIN) return;  // sent, or nobody is there
-  Share share(bytes_);
+  Budget &bytes = object.sandbox->budgets.bytes;
+  Share share(bytes);
   while (!share.grow(message.size())) {
-    if (!conversations_.drop_oldest(nullptr)) return refuse(reply_socket.get(), ENOBUFS);
+    const Sandbox *sandbox = bytes.has_room(message.size()) ? nullptr : object.sandbox.get();
+    if (!conversations_.drop_oldest(nullptr, sandbox)) return refuse(reply_socket.get(), ENOBUFS);
   }
   Sending sending(message);
   if (sending.send(reply_socket.get()) != Sending::Progress::blocked) return;
   conversations_.add(
-      std::make_shared<LargeReply>(object.sandbox(), std::move(reply_socket), std::move(sending),
-                                   std::move(share),
+      std::make_shared<LargeReply>(object.sandbox, std::move(reply_socket), std::move(sending),
+                                   std::move(call), std::move(share),
                                    std::chrono::seconds(options_.limits.assembly_timeout_seconds)),
-      options_.limits.max_assemblies);
+      options_.limits.total.max_assemblies);
 }
 
 void Calls::log(const std::string &description, int error) const {

@@ -20,15 +20,10 @@ namespace plash::server {
 
 class Calls {
  public:
-  // The arguments outlive it. bytes: memory for replies that cannot leave at once.
+  // The arguments outlive it.
   Calls(const Options &options, Services &services, ConversationTable &conversations,
-        Closer &closer, Budget &bytes)
-      : options_(options),
-        services_(services),
-        conversations_(conversations),
-        closer_(closer),
-        bytes_(bytes),
-        blocked_(options.limits.max_blocked_calls) {}
+        Closer &closer)
+      : options_(options), services_(services), conversations_(conversations), closer_(closer) {}
 
   // Never waits for the client, nor for what the call may have to wait for.
   void carry_out(const std::shared_ptr<Object> &object, Message message);
@@ -46,17 +41,15 @@ class Calls {
   void run_later(const std::shared_ptr<Object> &object, Message message, Later later,
                  std::string description);
   template <class M>
-  void answer(const Object &object, UniqueFd reply_socket, int error,
+  void answer(const Object &object, UniqueFd reply_socket, Share call, int error,
               const typename M::Reply &reply, UniqueFd *handed_over);
-  void send(const Object &object, UniqueFd reply_socket, const Outgoing &message);
+  void send(const Object &object, UniqueFd reply_socket, Share call, const Outgoing &message);
   void log(const std::string &description, int error) const;
 
   const Options &options_;
   Services &services_;
   ConversationTable &conversations_;
   Closer &closer_;
-  Budget &bytes_;
-  Budget blocked_;   // calls on threads of their own
   Threads threads_;  // of calls that may take long
 };
 

@@ -4,9 +4,10 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <optional>
 #include <unordered_map>
 #include <vector>
+
+#include "tools/server/sandbox.h"
 
 namespace plash::server {
 namespace {
@@ -20,23 +21,15 @@ bool may_be_dropped(const Conversation &conversation) {
 
 }  // namespace
 
-bool ConversationTable::add(const std::shared_ptr<Conversation> &conversation, unsigned max) {
-  const Conversation::Kind kind = conversation->kind();
-  std::optional<std::uint64_t> surplus;
+bool ConversationTable::add(const std::shared_ptr<Conversation> &conversation, std::size_t max) {
+  std::vector<std::uint64_t> surplus;
   {
     const std::lock_guard lock(mutex_);
-    const auto same = std::count_if(entries_.begin(), entries_.end(), [kind](const auto &entry) {
-      return entry.second.conversation->kind() == kind;
-    });
-    if (same >= static_cast<std::ptrdiff_t>(max)) {
-      const auto found = oldest(nullptr, &kind);
-      if (found == entries_.end() || !may_be_dropped(*conversation)) return false;
-      surplus = found->first;
-    }
+    if (may_be_dropped(*conversation)) make_room(*conversation, max, surplus);
     conversation->key_ = next_key_++;
     entries_.emplace(conversation->key_, Entry{conversation});
   }
-  if (surplus) remove(*surplus);
+  for (const std::uint64_t key : surplus) remove(key);
   changed_.notify_all();
   if (loop_.add(conversation->reply_socket(), conversation->events() | always,
                 conversation->key_) == 0) {
@@ -46,28 +39,50 @@ bool ConversationTable::add(const std::shared_ptr<Conversation> &conversation, u
   return false;
 }
 
+void ConversationTable::make_room(const Conversation &conversation, std::size_t max,
+                                  std::vector<std::uint64_t> &surplus) const {
+  const Conversation::Kind kind = conversation.kind();
+  const Sandbox *sandbox = conversation.sandbox().get();
+  std::size_t same_kind = 0;
+  std::size_t same_sandbox = 0;
+  for (const auto &[key, entry] : entries_) {
+    if (entry.conversation->kind() != kind) continue;
+    ++same_kind;
+    if (entry.conversation->sandbox().get() == sandbox) ++same_sandbox;
+  }
+  Entries::const_iterator found = entries_.end();
+  if (same_sandbox >= sandbox->max_assemblies) {
+    found = oldest(nullptr, sandbox, kind);
+  } else if (same_kind >= max) {
+    found = oldest(nullptr, nullptr, kind);
+  }
+  if (found != entries_.end()) surplus.push_back(found->first);
+}
+
 ConversationTable::Entries::const_iterator ConversationTable::oldest(
-    const Conversation *spared, const Conversation::Kind *kind) const {
+    const Conversation *spared, const Sandbox *sandbox,
+    std::optional<Conversation::Kind> kind) const {
   const auto counts = [&](const Entry &entry) {
     const Conversation &conversation = *entry.conversation;
     return &conversation != spared && may_be_dropped(conversation) &&
-           (kind == nullptr || conversation.kind() == *kind);
+           (sandbox == nullptr || conversation.sandbox().get() == sandbox) &&
+           (!kind || conversation.kind() == *kind);
   };
-  std::unordered_map<const void *, std::size_t> per_sandbox;
+  std::unordered_map<const Sandbox *, std::size_t> per_sandbox;
   std::size_t most = 0;
   for (const auto &[key, entry] : entries_) {
-    if (counts(entry)) most = std::max(most, ++per_sandbox[entry.conversation->sandbox()]);
+    if (counts(entry)) most = std::max(most, ++per_sandbox[entry.conversation->sandbox().get()]);
   }
   return std::find_if(entries_.begin(), entries_.end(), [&](const auto &entry) {
-    return counts(entry.second) && per_sandbox[entry.second.conversation->sandbox()] == most;
+    return counts(entry.second) && per_sandbox[entry.second.conversation->sandbox().get()] == most;
   });
 }
 
-bool ConversationTable::drop_oldest(const Conversation *spared) {
+bool ConversationTable::drop_oldest(const Conversation *spared, const Sandbox *sandbox) {
   std::uint64_t key;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = oldest(spared, nullptr);
+    const auto found = oldest(spared, sandbox, std::nullopt);
     if (found == entries_.end()) return false;
     key = found->first;
   }

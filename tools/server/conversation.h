@@ -10,6 +10,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 #include "tools/server/event_loop.h"
 #include "tools/support/unique_fd.h"
@@ -19,15 +21,15 @@ namespace plash::server {
 using Clock = std::chrono::steady_clock;
 
 class ConversationTable;
+struct Sandbox;
 
 class Conversation {
  public:
   enum class State { goes_on, ended };
   enum class Kind : std::uint8_t { large_request, large_reply, blocking_call };
 
-  // sandbox: whose it is; only compared.
-  Conversation(Kind kind, const void *sandbox, UniqueFd reply_socket)
-      : reply_socket_(std::move(reply_socket)), kind_(kind), sandbox_(sandbox) {}
+  Conversation(Kind kind, std::shared_ptr<Sandbox> sandbox, UniqueFd reply_socket)
+      : reply_socket_(std::move(reply_socket)), kind_(kind), sandbox_(std::move(sandbox)) {}
   virtual ~Conversation() = default;
   Conversation(const Conversation &) = delete;
   Conversation &operator=(const Conversation &) = delete;
@@ -44,7 +46,7 @@ class Conversation {
 
   int reply_socket() const { return reply_socket_.get(); }
   Kind kind() const { return kind_; }
-  const void *sandbox() const { return sandbox_; }
+  const std::shared_ptr<Sandbox> &sandbox() const { return sandbox_; }
 
  protected:
   UniqueFd reply_socket_;
@@ -52,7 +54,7 @@ class Conversation {
  private:
   friend ConversationTable;
   const Kind kind_;
-  const void *const sandbox_;
+  const std::shared_ptr<Sandbox> sandbox_;  // outlives the shares in it
   std::uint64_t key_ = 0;
 };
 
@@ -61,14 +63,14 @@ class ConversationTable {
  public:
   explicit ConversationTable(EventLoop &loop) : loop_(loop) {}
 
-  // Starts to watch it. False where epoll takes no more, or where there are max of its kind and it
-  // is not one that an older one makes room for.
-  bool add(const std::shared_ptr<Conversation> &conversation, unsigned max);
+  // Starts to watch it. False where epoll takes no more. Where there are as many messages of its
+  // kind as there may be, of its sandbox or in all, the oldest makes room.
+  bool add(const std::shared_ptr<Conversation> &conversation, std::size_t max);
   // It has ended by itself.
   void remove(const Conversation &conversation) { remove(conversation.key_); }
-  // Drops the oldest large request or reply other than spared, of the sandbox that has the most of
-  // them. False where there is none.
-  bool drop_oldest(const Conversation *spared);
+  // Drops the oldest large request or reply other than spared, of sandbox, or where that is null of
+  // the one that has the most of them. False where there is none.
+  bool drop_oldest(const Conversation *spared, const Sandbox *sandbox);
 
   // Key of events that belong to conversations, not to objects.
   static bool is_key(std::uint64_t key) { return (key & key_bit) != 0; }
@@ -89,8 +91,12 @@ class ConversationTable {
 
   void remove(std::uint64_t key);
   void tick();
-  // The caller holds the mutex.
-  Entries::const_iterator oldest(const Conversation *spared, const Conversation::Kind *kind) const;
+  // The caller holds the mutex, in both. make_room: adds to surplus what has to go before
+  // conversation is added.
+  void make_room(const Conversation &conversation, std::size_t max,
+                 std::vector<std::uint64_t> &surplus) const;
+  Entries::const_iterator oldest(const Conversation *spared, const Sandbox *sandbox,
+                                 std::optional<Conversation::Kind> kind) const;
 
   EventLoop &loop_;
   std::mutex mutex_;

@@ -6,12 +6,14 @@
 
 #include <iterator>
 
+#include "tools/server/sandbox.h"
+
 namespace plash::server {
 
-LargeRequest::LargeRequest(const void *sandbox, UniqueFd reply_socket, const PacketHeader &header,
-                           Room room, Clock::time_point deadline,
+LargeRequest::LargeRequest(std::shared_ptr<Sandbox> sandbox, UniqueFd reply_socket,
+                           const PacketHeader &header, Room room, Clock::time_point deadline,
                            std::function<void(Message)> complete)
-    : Conversation(Kind::large_request, sandbox, std::move(reply_socket)),
+    : Conversation(Kind::large_request, std::move(sandbox), std::move(reply_socket)),
       header_(header),
       room_(std::move(room)),
       deadline_(deadline),
@@ -19,9 +21,9 @@ LargeRequest::LargeRequest(const void *sandbox, UniqueFd reply_socket, const Pac
 
 std::uint32_t LargeRequest::events() const { return EPOLLIN; }
 
-bool LargeRequest::grow(Share &share, std::size_t amount) {
+bool LargeRequest::grow(Share &share, const Budget &budget, std::size_t amount) {
   while (!share.grow(amount)) {
-    if (!room_.more(this)) return false;
+    if (!room_.more(this, budget, amount)) return false;
   }
   return true;
 }
@@ -35,10 +37,11 @@ bool LargeRequest::take(Packet &packet) {
       (next.size == 0 && next.descriptor_count == 0) ||
       next.size > header_.total_size - payload_.size() ||
       next.descriptor_count > header_.descriptor_total - descriptors_.size() ||
-      !grow(room_.bytes, next.size) || !grow(room_.descriptors, next.descriptor_count)) {
+      !grow(room_.bytes, sandbox()->budgets.bytes, next.size) ||
+      !grow(room_.descriptors, sandbox()->budgets.descriptors, next.descriptor_count)) {
     return false;
   }
-  payload_.append(packet.payload, next.size);
+  payload_.insert(payload_.end(), packet.payload, packet.payload + next.size);
   std::move(packet.descriptors.begin(), packet.descriptors.end(), std::back_inserter(descriptors_));
   return true;
 }
@@ -63,9 +66,13 @@ Conversation::State LargeRequest::on_event() {
     Message message;
     message.code = header_.code;
     message.reply_socket.reset(::fcntl(reply_socket_.get(), F_DUPFD_CLOEXEC, 0));
-    message.payload = payload_.data();
-    message.size = payload_.size();
+    message.storage = std::move(payload_);
+    message.payload = message.storage.data();
+    message.size = message.storage.size();
     message.descriptors = std::move(descriptors_);
+    message.call = std::move(room_.call);
+    message.bytes = std::move(room_.bytes);
+    message.descriptors_share = std::move(room_.descriptors);
     if (message.reply_socket) complete_(std::move(message));
     return State::ended;
   }

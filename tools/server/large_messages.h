@@ -11,18 +11,10 @@
 
 #include "tools/server/budget.h"
 #include "tools/server/conversation.h"
+#include "tools/server/message.h"
 #include "tools/server/transport.h"
 
 namespace plash::server {
-
-// A request that arrived whole.
-struct Message {
-  std::uint32_t code = 0;
-  UniqueFd reply_socket;
-  const char *payload = nullptr;
-  std::uint64_t size = 0;
-  std::vector<UniqueFd> descriptors;
-};
 
 // A request of which the first packet has come; the others follow over the reply socket.
 class LargeRequest : public Conversation {
@@ -30,13 +22,14 @@ class LargeRequest : public Conversation {
   // What it takes while it arrives. more() is asked when a share cannot grow: whether room was made
   // and it is worth another try.
   struct Room {
+    Share call;
     Share bytes;
     Share descriptors;
-    std::function<bool(const Conversation *)> more;
+    std::function<bool(const Conversation *, const Budget &, std::size_t)> more;
   };
 
-  LargeRequest(const void *sandbox, UniqueFd reply_socket, const PacketHeader &header, Room room,
-               Clock::time_point deadline, std::function<void(Message)> complete);
+  LargeRequest(std::shared_ptr<Sandbox> sandbox, UniqueFd reply_socket, const PacketHeader &header,
+               Room room, Clock::time_point deadline, std::function<void(Message)> complete);
 
   // The packets in order. False where one is out of order, or finds no room.
   bool take(Packet &packet);
@@ -47,10 +40,10 @@ class LargeRequest : public Conversation {
   void abandon() override { deadline_ = Clock::time_point::min(); }
 
  private:
-  bool grow(Share &share, std::size_t amount);
+  bool grow(Share &share, const Budget &budget, std::size_t amount);
 
   PacketHeader header_;
-  std::string payload_;
+  std::vector<char> payload_;
   std::vector<UniqueFd> descriptors_;
   Room room_;
   std::atomic<Clock::time_point> deadline_;
@@ -61,10 +54,11 @@ class LargeRequest : public Conversation {
 class LargeReply : public Conversation {
  public:
   // patience: how long it waits for the caller to read on.
-  LargeReply(const void *sandbox, UniqueFd reply_socket, Sending sending, Share bytes,
-             Clock::duration patience)
-      : Conversation(Kind::large_reply, sandbox, std::move(reply_socket)),
+  LargeReply(std::shared_ptr<Sandbox> sandbox, UniqueFd reply_socket, Sending sending, Share call,
+             Share bytes, Clock::duration patience)
+      : Conversation(Kind::large_reply, std::move(sandbox), std::move(reply_socket)),
         sending_(std::move(sending)),
+        call_(std::move(call)),
         bytes_(std::move(bytes)),
         patience_(patience),
         deadline_(Clock::now() + patience) {}
@@ -76,6 +70,7 @@ class LargeReply : public Conversation {
 
  private:
   Sending sending_;
+  Share call_;
   Share bytes_;
   const Clock::duration patience_;
   Clock::time_point deadline_;

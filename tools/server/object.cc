@@ -10,9 +10,13 @@
 
 namespace plash::server {
 
-int make_object_pair(ObjectType type, const Directory &directory, std::shared_ptr<Object> &object,
+int make_object_pair(ObjectType type, const std::shared_ptr<Sandbox> &sandbox,
+                     const Directory &directory, std::shared_ptr<Object> &object,
                      UniqueFd &client) {
   object = std::make_shared<Object>();
+  object->sandbox = sandbox;
+  object->counted = Share(sandbox->budgets.objects);
+  if (!object->counted.grow(1)) return sandbox->budgets.objects.has_room(1) ? -ENFILE : -EMFILE;
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     return errno == EMFILE ? -ENFILE : -errno;
@@ -39,11 +43,7 @@ std::shared_ptr<Object> ObjectTable::find(const Shards &shards, std::uint64_t ke
   return found == shard.objects.end() ? nullptr : found->second;
 }
 
-bool ObjectTable::insert(const std::shared_ptr<Object> &object, unsigned max) {
-  if (size_.fetch_add(1) >= max) {
-    --size_;
-    return false;
-  }
+void ObjectTable::insert(const std::shared_ptr<Object> &object) {
   {
     Shard &shard = by_client_[object->client_cookie % shard_count];
     const std::lock_guard lock(shard.mutex);
@@ -52,7 +52,6 @@ bool ObjectTable::insert(const std::shared_ptr<Object> &object, unsigned max) {
   Shard &shard = by_event_[object->event_key % shard_count];
   const std::lock_guard lock(shard.mutex);
   shard.objects.emplace(object->event_key, object);
-  return true;
 }
 
 void ObjectTable::remove(const Object &object) {
@@ -68,7 +67,6 @@ void ObjectTable::remove(const Object &object) {
   if (found == shard.objects.end()) return;
   last = std::move(found->second);
   shard.objects.erase(found);
-  --size_;
 }
 
 std::shared_ptr<Object> ObjectTable::find_by_event(std::uint64_t event_key) const {

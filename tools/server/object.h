@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -13,38 +12,37 @@
 #include "protocol/methods.h"
 #include "tools/server/directory.h"
 #include "tools/server/listing.h"
+#include "tools/server/sandbox.h"
 #include "tools/support/unique_fd.h"
 
 namespace plash::server {
 
 struct Object {
   ObjectType type = ObjectType::FsOp;
+  std::shared_ptr<Sandbox> sandbox;
+  Share counted;                    // in sandbox's budget of objects
   UniqueFd socket;                  // the server's end
   std::uint64_t event_key = 0;      // cookie of the server's end: names the object in epoll
   std::uint64_t client_cookie = 0;  // of the client's end: how it is recognised when it comes back
   Directory directory;              // FsOp: the root; Directory: the directory
   std::mutex mutex;                 // guards listing
   std::unique_ptr<Listing> listing;
-
-  // Tells objects of different sandboxes apart.
-  const void *sandbox() const { return directory.name_space.get(); }
 };
 
-// Makes an object and the client's end of it. 0 or -errno.
-int make_object_pair(ObjectType type, const Directory &directory, std::shared_ptr<Object> &object,
-                     UniqueFd &client);
+// Makes an object and the client's end of it. 0 or -errno: EMFILE where sandbox has as many as it
+// may.
+int make_object_pair(ObjectType type, const std::shared_ptr<Sandbox> &sandbox,
+                     const Directory &directory, std::shared_ptr<Object> &object, UniqueFd &client);
 
 // All live objects. Thread-safe; readers of different objects seldom meet on a lock.
 class ObjectTable {
  public:
-  // False where there are max objects already.
-  bool insert(const std::shared_ptr<Object> &object, unsigned max);
+  void insert(const std::shared_ptr<Object> &object);
   void remove(const Object &object);
   // By the server's end, as epoll reports it; null where it is gone.
   std::shared_ptr<Object> find_by_event(std::uint64_t event_key) const;
   // By the client's end, as it comes back in a message; null for anything else.
   std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const;
-  std::size_t size() const { return size_; }
 
  private:
   struct Shard {
@@ -57,7 +55,6 @@ class ObjectTable {
 
   Shards by_event_;
   Shards by_client_;
-  std::atomic<std::size_t> size_{0};
 };
 
 }  // namespace plash::server

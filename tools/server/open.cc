@@ -244,7 +244,7 @@ class Opening {
       if (fd < 0) return descriptor_error();
       opened.fd = std::make_shared<const UniqueFd>(fd);
     }
-    return context_.services.make_directory_object(opened, context_.fd);
+    return context_.services.make_directory_object(context_.object, opened, context_.fd);
   }
 
   int make_directory(UniqueFd fd, const Node *granted) {
@@ -252,7 +252,7 @@ class Opening {
     directory.name_space = context_.object.directory.name_space;
     directory.granted = granted;
     directory.fd = std::make_shared<const UniqueFd>(fd.release());
-    return context_.services.make_directory_object(directory, context_.fd);
+    return context_.services.make_directory_object(context_.object, directory, context_.fd);
   }
 
   Context &context_;
@@ -287,7 +287,8 @@ int handle(Context &context, const methods::Chdir::Request &request, methods::Ch
   if (error != 0) return error;
   if (!target.is_directory) return -ENOTDIR;
   if (const int denied = check_search(target.directory); denied != 0) return denied;
-  const int made = context.services.make_directory_object(target.directory, context.fd);
+  const int made =
+      context.services.make_directory_object(context.object, target.directory, context.fd);
   reply.directory = context.fd.get();
   return made;
 }

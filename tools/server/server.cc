@@ -14,7 +14,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -39,12 +41,11 @@ class Server::Implementation : public Services {
  public:
   explicit Implementation(Options options)
       : options_(std::move(options)),
-        threads_(options_.limits.max_threads),
+        threads_(options_.limits.total.max_threads),
         loop_(threads_),
         conversations_(loop_),
-        bytes_(options_.limits.max_assembly_bytes),
-        descriptors_(options_.limits.max_assembly_descriptors),
-        calls_(options_, *this, conversations_, closer_, bytes_) {
+        total_(options_.limits.total),
+        calls_(options_, *this, conversations_, closer_) {
     prepare_interrupts();
     limit_objects();
   }
@@ -64,7 +65,7 @@ class Server::Implementation : public Services {
 
   UniqueFd make_object(ObjectType type, const Directory &directory) {
     UniqueFd client;
-    const int error = create(type, directory, client);
+    const int error = create(type, sandbox_of(directory), directory, client);
     if (error != 0) throw std::system_error(-error, std::generic_category(), "making an object");
     return client;
   }
@@ -97,8 +98,14 @@ class Server::Implementation : public Services {
     for (const auto &direct : direct_) start(*direct);
   }
 
-  int make_directory_object(const Directory &directory, UniqueFd &client) override {
-    return create(ObjectType::Directory, directory, client);
+  Usage usage() const {
+    return {total_.objects.used(), total_.calls.used(), total_.blocked.used(), total_.bytes.used(),
+            total_.descriptors.used()};
+  }
+
+  int make_directory_object(const Object &asker, const Directory &directory,
+                            UniqueFd &client) override {
+    return create(ObjectType::Directory, asker.sandbox, directory, client);
   }
   std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const override {
     return objects_.find_by_client(cookie);
@@ -111,18 +118,31 @@ class Server::Implementation : public Services {
   // through.
   void limit_objects() {
     const rlim_t limit = descriptor_limit();
-    descriptors_.set_limit(std::min<rlim_t>(limit / 2, options_.limits.max_assembly_descriptors));
+    total_.descriptors.set_limit(
+        std::min<rlim_t>(limit / 2, options_.limits.total.max_descriptors));
     last_descriptor_ =
         static_cast<int>(std::min<rlim_t>(limit - std::min<rlim_t>(limit / 4, 2048), 1 << 30));
   }
 
-  int create(ObjectType type, const Directory &directory, UniqueFd &client) {
+  // The same for all objects that start from one namespace.
+  std::shared_ptr<Sandbox> sandbox_of(const Directory &directory) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(sandboxes_, [](const auto &entry) { return entry.second.expired(); });
+    std::weak_ptr<Sandbox> &known = sandboxes_[directory.name_space.get()];
+    std::shared_ptr<Sandbox> sandbox = directory.name_space ? known.lock() : nullptr;
+    if (!sandbox) sandbox = std::make_shared<Sandbox>(options_.limits.sandbox, total_);
+    known = sandbox;
+    return sandbox;
+  }
+
+  int create(ObjectType type, const std::shared_ptr<Sandbox> &sandbox, const Directory &directory,
+             UniqueFd &client) {
     std::shared_ptr<Object> object;
     UniqueFd client_end;
-    int error = make_object_pair(type, directory, object, client_end);
+    int error = make_object_pair(type, sandbox, directory, object, client_end);
     if (error != 0) return error;
     if (object->socket.get() > last_descriptor_) return -ENFILE;
-    if (!objects_.insert(object, options_.limits.max_objects)) return -EMFILE;
+    objects_.insert(object);
     if (type != ObjectType::Directory && serve_directly(object)) {
       client = std::move(client_end);
       return 0;
@@ -218,6 +238,7 @@ class Server::Implementation : public Services {
   void take(const std::shared_ptr<Object> &object, Packet packet, bool starved) {
     const PacketHeader &header = packet.header;
     UniqueFd reply_socket = take_reply_socket(packet);
+    Share call(object->sandbox->budgets.calls);
     if (!reply_socket || header.offset != 0 || header.descriptor_offset != 0) {
       closer_.close(std::move(packet.descriptors));
     } else if (starved) {
@@ -231,12 +252,54 @@ class Server::Implementation : public Services {
                header.descriptor_total > max_message_descriptors) {
       Calls::refuse(reply_socket.get(), E2BIG);
       closer_.close(std::move(packet.descriptors));
+    } else if (!call.grow(1)) {
+      Calls::refuse(reply_socket.get(), EAGAIN);
+      closer_.close(std::move(packet.descriptors));
     } else if (header.size == header.total_size &&
                header.descriptor_count == header.descriptor_total) {
-      calls_.carry_out(object, {header.code, std::move(reply_socket), packet.payload, header.size,
-                                std::move(packet.descriptors)});
+      Message message;
+      message.code = header.code;
+      message.reply_socket = std::move(reply_socket);
+      message.payload = packet.payload;
+      message.size = header.size;
+      message.descriptors = std::move(packet.descriptors);
+      message.call = std::move(call);
+      admit(object, std::move(message));
     } else {
-      assemble(object, std::move(reply_socket), std::move(packet));
+      assemble(object, std::move(reply_socket), std::move(packet), std::move(call));
+    }
+  }
+
+  // Carries it out, or leaves it to one of its sandbox's threads, where there are as many as may
+  // be.
+  void admit(const std::shared_ptr<Object> &object, Message message) {
+    Gate<Job> &gate = object->sandbox->gate;
+    if (gate.try_enter()) {
+      carry_out(object, std::move(message));
+    } else {
+      Budgets &budgets = object->sandbox->budgets;
+      message.bytes = Share(budgets.bytes);
+      message.descriptors_share = Share(budgets.descriptors);
+      if (!message.bytes.grow(message.size) ||
+          !message.descriptors_share.grow(1 + message.descriptors.size())) {
+        Calls::refuse(message.reply_socket.get(), ENOBUFS);
+        closer_.close(std::move(message.descriptors));
+        return;
+      }
+      message.keep();
+      Job job{object, std::move(message)};
+      if (!gate.enter(job)) return;
+      carry_out(object, std::move(job.message));
+    }
+    while (std::optional<Job> next = gate.leave())
+      carry_out(next->object, std::move(next->message));
+  }
+
+  void carry_out(const std::shared_ptr<Object> &object, Message message) noexcept {
+    try {
+      calls_.carry_out(object, std::move(message));
+    } catch (const std::exception &) {
+      // Memory or threads ran out: the caller sees end of file.
     }
   }
 
@@ -251,21 +314,27 @@ class Server::Implementation : public Services {
     return reply_socket;
   }
 
-  void assemble(const std::shared_ptr<Object> &object, UniqueFd reply_socket, Packet first) {
+  void assemble(const std::shared_ptr<Object> &object, UniqueFd reply_socket, Packet first,
+                Share call) {
     const int socket = reply_socket.get();
-    LargeRequest::Room room{Share(bytes_), Share(descriptors_), [this](const Conversation *grows) {
-                              return conversations_.drop_oldest(grows);
-                            }};
+    Sandbox &sandbox = *object->sandbox;
+    LargeRequest::Room room{
+        std::move(call), Share(sandbox.budgets.bytes), Share(sandbox.budgets.descriptors),
+        [this](const Conversation *grows, const Budget &budget, std::size_t amount) {
+          // Who is over its own limit makes room itself.
+          const bool is_own = !budget.has_room(amount);
+          return conversations_.drop_oldest(grows, is_own ? grows->sandbox().get() : nullptr);
+        }};
     const auto deadline =
         Clock::now() + std::chrono::seconds(options_.limits.assembly_timeout_seconds);
     const auto request = std::make_shared<LargeRequest>(
-        object->sandbox(), std::move(reply_socket), first.header, std::move(room), deadline,
-        [this, object](Message message) { calls_.carry_out(object, std::move(message)); });
+        object->sandbox, std::move(reply_socket), first.header, std::move(room), deadline,
+        [this, object](Message message) { admit(object, std::move(message)); });
     if (!request->take(first)) {
       const PacketHeader &header = first.header;
       // A first packet that brings nothing is malformed.
       if (header.size != 0 || header.descriptor_count != 0) Calls::refuse(socket, ENOBUFS);
-    } else if (!conversations_.add(request, options_.limits.max_assemblies)) {
+    } else if (!conversations_.add(request, options_.limits.total.max_assemblies)) {
       Calls::refuse(socket, ENOBUFS);
     }
   }
@@ -276,15 +345,15 @@ class Server::Implementation : public Services {
   Budget threads_;
   EventLoop loop_;
   ConversationTable conversations_;
-  Budget bytes_;        // of large requests and replies under way
-  Budget descriptors_;  // of large requests under way
+  Budgets total_;
   ObjectTable objects_;
   SocketNames socket_names_;
   Transit transit_;
   Calls calls_;
   Threads ticking_;
-  std::mutex mutex_;  // guards started_ and direct_
+  std::mutex mutex_;  // guards started_, sandboxes_ and direct_
   bool started_ = false;
+  std::map<const Namespace *, std::weak_ptr<Sandbox>> sandboxes_;
   std::vector<std::unique_ptr<Direct>> direct_;
 };
 
@@ -304,5 +373,7 @@ UniqueFd Server::make_directory(std::shared_ptr<const Namespace> name_space,
 UniqueFd Server::make_echo() { return implementation_->make_object(ObjectType::Echo, {}); }
 
 void Server::start() { implementation_->start(); }
+
+Usage Server::usage() const { return implementation_->usage(); }
 
 }  // namespace plash::server

@@ -9,28 +9,25 @@
 #include <string>
 
 #include "tools/server/namespace.h"
+#include "tools/server/quota.h"
 #include "tools/support/unique_fd.h"
 
 namespace plash::server {
-
-// What a server may use, for all of its clients together.
-struct Limits {
-  unsigned max_threads = 64;        // worker threads, those blocked in slow files included
-  unsigned max_objects = 100'000;   // live objects; EMFILE beyond
-  unsigned max_assemblies = 1'024;  // large requests under way; the oldest is dropped beyond
-  std::size_t max_assembly_bytes =
-      256u << 20;  // memory for large requests and replies under way; as above
-  unsigned max_assembly_descriptors = 4'096;  // held by large requests under way
-  unsigned assembly_timeout_seconds = 10;     // for a large request to arrive whole
-  unsigned max_blocked_calls =
-      256;  // calls that wait for somebody else (FIFO, connect, flock); EAGAIN beyond
-};
 
 struct Options {
   Limits limits;
   // Called for each finished call with one line of text without newline, from any worker thread;
   // empty: no log.
   std::function<void(const std::string &line)> log;
+};
+
+// What clients make the server hold at this moment, all sandboxes together.
+struct Usage {
+  std::size_t objects;
+  std::size_t calls;
+  std::size_t blocked_calls;
+  std::size_t bytes;
+  std::size_t descriptors;
 };
 
 class Server {
@@ -57,6 +54,8 @@ class Server {
   // Starts the first worker threads, and sets this process's umask to 0: each request brings its
   // caller's. Call after every fork, and after RLIMIT_NOFILE was raised. Throws std::system_error.
   void start();
+
+  Usage usage() const;
 
  private:
   class Implementation;

@@ -190,6 +190,23 @@ TEST_CASE("--tmp, --tmpdir, --net, -B") {
   CHECK_FALSE(plain.network);
 }
 
+TEST_CASE("--limit") {
+  const server::Quota quota = parse_with_program({"--limit", "objects=10", "--limit=calls=20",
+                                                  "--limit=bytes=3M", "--limit=threads=1"})
+                                  .quota;
+  CHECK(quota.max_objects == 10);
+  CHECK(quota.max_calls == 20);
+  CHECK(quota.max_threads == 1);
+  CHECK(quota.max_bytes == 3u << 20);
+  CHECK(quota.max_blocked_calls == server::Limits().sandbox.max_blocked_calls);
+  CHECK(is_refused_for({"--limit", "objects"}, "NAME=N"));
+  CHECK(is_refused_for({"--limit", "sheep=1"}, "'sheep=1'"));
+  for (const char *value : {"", "0", "-1", "1x", "1M", "99999999999"}) {
+    CHECK(is_refused_for({std::string("--limit=objects=") + value}, "--limit objects"));
+  }
+  CHECK(is_refused_for({"--limit=bytes=1MM"}, "--limit bytes"));
+}
+
 TEST_CASE("--log, --log-file") {
   CHECK_FALSE(parse_with_program({}).log);
   CHECK(parse_with_program({"--log"}).log);
@@ -243,9 +260,9 @@ TEST_CASE("Options of the original that are not there say so") {
 
 TEST_CASE("The usage text names every option") {
   for (const char *option :
-       {"--prog", "-a ",       "-e ",    "--cwd",      "--copy-cwd", "--no-cwd", "--env",
-        "--fd",   "-f[",       "-t[",    "-B",         "--tmp,",     "--tmpdir", "--net",
-        "--door", "--isolate", "--log,", "--log-file", "--help",     "--version"}) {
+       {"--prog", "-a ",       "-e ",    "--cwd",      "--copy-cwd", "--no-cwd",  "--env",
+        "--fd",   "-f[",       "-t[",    "-B",         "--tmp,",     "--tmpdir",  "--net",
+        "--door", "--isolate", "--log,", "--log-file", "--help",     "--version", "--limit"}) {
     INFO(option);
     CHECK(usage_text().find(option) != std::string_view::npos);
   }

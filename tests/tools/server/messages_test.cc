@@ -112,7 +112,7 @@ TEST_CASE("later packets that are out of order, empty or another message's end t
 
 TEST_CASE("large messages that are never finished are bounded in number, and time out") {
   server::Options options;
-  options.limits.max_assemblies = 10;
+  options.limits.sandbox.max_assemblies = 10;
   options.limits.assembly_timeout_seconds = 1;
   server::Server server(options);
   const UniqueFd object = server.make_echo();
@@ -130,7 +130,7 @@ TEST_CASE("large messages that are never finished are bounded in number, and tim
 
 TEST_CASE("memory for unfinished messages is bounded: the oldest give way") {
   server::Options options;
-  options.limits.max_assembly_bytes = 10 * max_fragment_size;
+  options.limits.sandbox.max_bytes = 10 * max_fragment_size;
   server::Server server(options);
   const UniqueFd object = server.make_echo();
   server.start();

@@ -296,7 +296,7 @@ TEST_CASE("an object is freed when its last holder closes it, and there can be t
 TEST_CASE("the limit of objects gives EMFILE, and room again when some are closed") {
   const Scratch scratch;
   server::Options options;
-  options.limits.max_objects = 10;
+  options.limits.sandbox.max_objects = 10;
   Running running(scratch, options);
   const Client client = running.start();
   std::vector<UniqueFd> directories;

@@ -149,7 +149,7 @@ TEST_CASE("callers that go away take their calls with them") {
 
 TEST_CASE("calls that wait are bounded") {
   server::Options options;
-  options.limits.max_blocked_calls = 3;
+  options.limits.sandbox.max_blocked_calls = 3;
   Fifo fifo(options);
   const Client client = fifo.running.start();
   std::vector<UniqueFd> calls;
