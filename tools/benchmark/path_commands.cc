@@ -36,6 +36,18 @@ long open_and_close(const PathCalls &calls, const char *path) {
   return fd;
 }
 
+// Only open is timed.
+Numbers time_opens(const PathCalls &calls, const Arguments &arguments) {
+  Numbers times;
+  for (int left = number(arguments, 2); left > 0; --left) {
+    long fd = -1;
+    times.push_back(time_calls(1, [&] { fd = calls.open(arguments[1].c_str(), O_RDONLY); })[0]);
+    if (fd < 0) fail("open", fd);
+    calls.close(static_cast<int>(fd));
+  }
+  return times;
+}
+
 long read_whole_directory(const PathCalls &calls, const char *path) {
   // What opendir(3) of glibc takes.
   alignas(16) char buffer[32768];
@@ -131,6 +143,9 @@ const PathCalls libc_calls = {
 void add_path_commands(Commands &commands, const PathCalls &calls) {
   commands["open"] =
       path_command("open", [calls](const char *path) { return open_and_close(calls, path); });
+  commands["open-alone"] = [calls](const Arguments &arguments) {
+    return time_opens(calls, arguments);
+  };
   commands["stat"] = path_command("stat", calls.stat);
   commands["access"] = path_command("access", calls.access);
   commands["readlink"] = path_command("readlink", calls.readlink);

@@ -25,6 +25,7 @@ extern const PathCalls libc_calls;
 // Adds, each answering nanoseconds a call:
 //   open|stat|access|readlink|enoent|getdents PATH COUNT   open is open and close; getdents all of
 //   it: open, read to the end, close
+//   open-alone PATH COUNT   without the close
 //   fork COUNT   and wait for the child, which ends at once
 //   exec PROGRAM COUNT   in a vfork child, and wait for it
 // and
