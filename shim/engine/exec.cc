@@ -104,7 +104,11 @@ long look_up(const Location &location, std::uint64_t flags, Buffer words, Image 
   request.flags = flags & AT_SYMLINK_NOFOLLOW;
   set_location(request, location);
   request.size = words.size;
-  return ask<methods::Exec>(request, image.reply, words);
+  long error = ask<methods::Exec>(request, image.reply, words);
+  if (error != 0 || state.hooks.check_program == nullptr) return error;
+  error = state.hooks.check_program(image.reply.file, image.reply.interpreter, location.path);
+  if (error != 0) system_call(__NR_close, image.reply.file);
+  return error;
 }
 
 // A file that was written a moment ago may still be open in the server, which closes its copy right

@@ -15,6 +15,7 @@
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/handlers.h"
+#include "shim/engine/socket_names.h"
 
 namespace plash::engine {
 namespace {
@@ -26,8 +27,8 @@ constexpr std::uint64_t max_sent_descriptors = 253;  // SCM_MAX_FD
 // How the names begin that the server binds sockets by.
 constexpr char server_name_start[] = "/proc/self/fd/";
 
-// The path in a Unix-domain address; false for every other kind, abstract and unnamed ones
-// included.
+}  // namespace
+
 bool find_path(const sockaddr *address, std::uint64_t size, Bytes &path) noexcept {
   if (address == nullptr || size <= path_offset || size > sizeof(sockaddr_un) ||
       !may_read(address, size))
@@ -40,6 +41,8 @@ bool find_path(const sockaddr *address, std::uint64_t size, Bytes &path) noexcep
   return true;
 }
 
+namespace {
+
 long locate_socket(const Bytes &path, Location &location) noexcept {
   location.path = path;
   if (path.data[0] == '/') return 0;
@@ -47,9 +50,8 @@ long locate_socket(const Bytes &path, Location &location) noexcept {
   return state.cwd >= 0 ? 0 : -ENOENT;
 }
 
-// The kernel's name of a socket, of which size bytes were written to address, where room is what
-// there was; replaced by the name that was given when it was bound. -errno where it could not be
-// asked for.
+}  // namespace
+
 long restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
   if (address == nullptr || size == nullptr || *size > room) return 0;
   Bytes kernel_name;
@@ -74,6 +76,8 @@ long restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
   *size = static_cast<unsigned>(whole);
   return 0;
 }
+
+namespace {
 
 // Hands an address to the caller, as much as there is room for; size says how long it is.
 long give_address(const sockaddr_storage &whole, unsigned whole_size, sockaddr *address,
@@ -192,7 +196,7 @@ bool find_descriptors(const msghdr &message, Descriptors &descriptors) noexcept 
   return descriptors.size <= max_sent_descriptors;
 }
 
-bool find_path(const msghdr &message, Bytes &path) noexcept {
+bool find_path_of(const msghdr &message, Bytes &path) noexcept {
   return find_path(static_cast<const sockaddr *>(message.msg_name), message.msg_namelen, path);
 }
 
@@ -282,7 +286,7 @@ long emulate_sendmsg(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   const auto *message = arguments.pointer<const msghdr>(1);
   Bytes path;
-  if (!may_read(message, sizeof *message) || !find_path(*message, path))
+  if (!may_read(message, sizeof *message) || !find_path_of(*message, path))
     return call_kernel(__NR_sendmsg, arguments);
   return send_message(arguments, *message, path, arguments.bits(2));
 }
@@ -296,16 +300,17 @@ long emulate_sendmmsg(const Arguments &arguments) noexcept {
   bool paths = false;
   for (std::uint64_t i = 0; i < count && !paths; ++i) {
     if (!may_read(&messages[i], sizeof messages[i])) break;
-    paths = find_path(messages[i].msg_hdr, path);
+    paths = find_path_of(messages[i].msg_hdr, path);
   }
   if (!paths) return call_kernel(__NR_sendmmsg, arguments);
   for (std::uint64_t i = 0; i < count; ++i) {
     long result = -EFAULT;
     if (may_read(&messages[i], sizeof messages[i])) {
       msghdr &message = messages[i].msg_hdr;
-      result = find_path(message, path) ? send_message(arguments, message, path, arguments.bits(3))
-                                        : system_call(__NR_sendmsg, arguments.number(0),
-                                                      as_argument(&message), arguments.number(3));
+      result = find_path_of(message, path)
+                   ? send_message(arguments, message, path, arguments.bits(3))
+                   : system_call(__NR_sendmsg, arguments.number(0), as_argument(&message),
+                                 arguments.number(3));
     }
     // What has been sent counts; the error comes with the next call.
     if (result < 0) return i == 0 ? result : static_cast<long>(i);

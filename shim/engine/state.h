@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "protocol/marshal.h"
+
 namespace plash::engine {
 
 // What a door can do for the engine that the engine cannot do for itself. Null members: the
@@ -14,6 +16,9 @@ namespace plash::engine {
 struct Hooks {
   // How to wait for a call that may take long, see Call::wait of protocol/call.h.
   long (*wait)(int reply_socket) = nullptr;
+  // Whether the door can start a program: file, found at path, which names this ELF interpreter or
+  // none. 0, or -errno for execve(2) to give.
+  long (*check_program)(int file, const Bytes &interpreter, const Bytes &path) = nullptr;
   // Whether the program's memory can be read, or written; a call with a bad pointer gives EFAULT,
   // as from the kernel. A door that is entered by function calls leaves these out: asking the
   // kernel would be a sixth system call, and there a bad pointer faults in the caller's own call.

@@ -14,7 +14,9 @@ import tempfile
 # Below the prefix; {libdir} is what the build was configured with.
 EXPECTED = [
     "bin/pola-run", "bin/plash-stress", "{libdir}/libplash-call.a", "{libdir}/libplash-engine.a", "{libdir}/libplash-preload.so",
-    "{libdir}/plash-seqpacket/ld-plash.so", "{libdir}/pkgconfig/plash-seqpacket.pc", "include/plash-seqpacket/protocol/call.h",
+    "{libdir}/plash-seqpacket/ld-plash.so", "{libdir}/plash-seqpacket/glibc/sysdeps/unix/sysv/plash/linux/x86_64/plash-engine.o",
+    "{libdir}/plash-seqpacket/glibc/sysdeps/unix/sysv/plash/linux/x86_64/sysdep.h",
+    "{libdir}/pkgconfig/plash-seqpacket.pc", "include/plash-seqpacket/protocol/call.h",
     "include/plash-seqpacket/protocol/methods.def", "include/plash-seqpacket/shim/engine/engine.h", "share/man/man1/pola-run.1",
     "share/man/man1/plash-stress.1", "share/man/man7/plash.7",
 ]
@@ -49,7 +51,7 @@ def main():
             path = os.path.join(prefix, name.format(libdir=os.path.relpath(libdir, prefix)))
             if not os.path.exists(path):
                 failures.append(f"not installed: {path.removeprefix(destination)}")
-        for variable in ("preload_library", "loader", "pola_run"):
+        for variable in ("preload_library", "loader", "pola_run", "glibc_addon_dir"):
             path = pkg_config(f"--variable={variable}").removeprefix(destination)
             if not os.path.exists(destination + path):
                 failures.append(f"the .pc file's {variable} is not there: {path}")

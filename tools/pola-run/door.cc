@@ -3,12 +3,14 @@
 
 namespace plash::pola_run {
 
-std::unique_ptr<Door> make_door(Options::Door door, bool isolated) {
-  switch (door) {
+std::unique_ptr<Door> make_door(const Options &options, bool isolated) {
+  switch (options.door) {
     case Options::Door::preload:
       return make_preload_door(isolated);
     case Options::Door::loader:
       return make_loader_door();
+    case Options::Door::glibc:
+      return make_glibc_door(options.glibc, isolated);
   }
   return nullptr;
 }

@@ -8,11 +8,21 @@
 #include <string>
 #include <vector>
 
+#include "protocol/marshal.h"
 #include "tools/pola-run/environment.h"
 #include "tools/pola-run/isolation.h"
 #include "tools/pola-run/options.h"
 
 namespace plash::pola_run {
+
+// A file that stands in the place of another, at path and wherever that leads.
+struct Replacement {
+  std::string path;  // in the sandbox, absolute
+  std::string host_path;
+};
+
+// Whether a door can start a program; as Hooks::check_program of shim/engine/state.h.
+using ProgramCheck = long (*)(int file, const Bytes &interpreter, const Bytes &path);
 
 class Door {
  public:
@@ -27,16 +37,26 @@ class Door {
   // The file that starts the program in the kernel's place, a borrowed descriptor; -1 where the
   // kernel itself does.
   virtual int loader() const { return -1; }
+
+  // What the server is to show besides what is granted. default_endowment: with -B.
+  virtual std::vector<Replacement> replacements(bool /*default_endowment*/) const { return {}; }
+
+  // Null: any that the kernel can start.
+  virtual ProgramCheck program_check() const { return nullptr; }
 };
 
 // isolated: whether the program will see root_entries() or the host's root.
 // Throws Error (failure) where a part of the door is not installed.
-std::unique_ptr<Door> make_door(Options::Door door, bool isolated);
+std::unique_ptr<Door> make_door(const Options &options, bool isolated);
 
 // The preload door: libplash-preload.so in a dynamic program of this system. (door_preload.cc)
 std::unique_ptr<Door> make_preload_door(bool isolated);
 
 // The loader door: ld-plash.so for any program. (door_loader.cc)
 std::unique_ptr<Door> make_loader_door();
+
+// The glibc door: dynamic programs on the glibc in the given directory, or in that which
+// PLASH_GLIBC names where none is given. (door_glibc.cc)
+std::unique_ptr<Door> make_glibc_door(const std::string &given, bool isolated);
 
 }  // namespace plash::pola_run

@@ -85,6 +85,10 @@ class Planner {
     add(normal_name(name), follow_links ? real_path_of_slot(source) : source, rights);
   }
 
+  void replace(const std::string &name, const std::string &source) {
+    add(walk(name, [](const std::string &) { return true; }), source, {});
+  }
+
   std::vector<PlannedGrant> take() { return std::move(grants_); }
 
  private:
@@ -188,6 +192,12 @@ std::vector<PlannedGrant> plan_grants(const Options &options) {
       planner.grant_as_named(grant.source, grant.rights);
     }
   }
+  return planner.take();
+}
+
+std::vector<PlannedGrant> plan_replacement(const std::string &path, const std::string &host_path) {
+  Planner planner;
+  planner.replace(path, host_path);
   return planner.take();
 }
 

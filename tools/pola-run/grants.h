@@ -23,6 +23,9 @@ struct PlannedGrant {
 // Reads the host's file system. Throws Error (usage) naming a path that cannot be granted.
 std::vector<PlannedGrant> plan_grants(const Options &options);
 
+// host_path in the place of the file at path, and every link on the way there.
+std::vector<PlannedGrant> plan_replacement(const std::string &path, const std::string &host_path);
+
 // Fills the namespace. Throws Error (usage) naming a path that cannot be granted.
 void apply_grants(const std::vector<PlannedGrant> &grants, server::Namespace &name_space);
 

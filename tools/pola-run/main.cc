@@ -34,11 +34,16 @@ std::string current_directory() {
   return error ? std::string() : path.string();
 }
 
-std::vector<PlannedGrant> plan(const Options &options, TemporaryDirectories &temporary) {
+std::vector<PlannedGrant> plan(const Options &options, const Door &door,
+                               TemporaryDirectories &temporary) {
   std::vector<PlannedGrant> grants = plan_grants(options);
   for (const std::string &name : options.temporary_directories) {
     grants.push_back(
         {normal_name(name), temporary.make(), {.write = true, .symlink = true, .connect = true}});
+  }
+  for (const Replacement &replacement : door.replacements(options.default_endowment)) {
+    for (PlannedGrant &grant : plan_replacement(replacement.path, replacement.host_path))
+      grants.push_back(std::move(grant));
   }
   return grants;
 }
@@ -65,6 +70,7 @@ Program make_program(const Options &options, const Door &door, const UniqueFd &f
                   .fs_op = fs_op.get(),
                   .cwd = cwd.get(),
                   .loader = door.loader(),
+                  .program_check = door.program_check(),
                   .descriptors = descriptors};
   program.arguments.insert(program.arguments.end(), options.arguments.begin(),
                            options.arguments.end());
@@ -117,8 +123,9 @@ int run(const Options &options) {
   const bool own_root = options.isolation == Options::Isolation::user_namespace;
   const std::vector<int> descriptors = claim_descriptors(options.descriptors, isolated);
 
+  const auto door = make_door(options, own_root);
   TemporaryDirectories temporary;
-  const std::vector<PlannedGrant> grants = plan(options, temporary);
+  const std::vector<PlannedGrant> grants = plan(options, *door, temporary);
   const auto name_space = std::make_shared<server::Namespace>();
   apply_grants(grants, *name_space);
 
@@ -127,7 +134,6 @@ int run(const Options &options) {
   UniqueFd fs_op = server.make_fs_op(name_space);
   UniqueFd cwd = make_working_directory(server, name_space, options);
 
-  const auto door = make_door(options.door, own_root);
   Program program = make_program(options, *door, fs_op, cwd, descriptors);
   if (log && own_root) log(describe_root(door->root_entries()));
   Terminal terminal;

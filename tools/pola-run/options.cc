@@ -247,9 +247,16 @@ class Parser {
       options_.door = Options::Door::preload;
     } else if (name == "loader") {
       options_.door = Options::Door::loader;
+    } else if (name == "glibc") {
+      options_.door = Options::Door::glibc;
     } else {
-      fail("--door=" + name + ": the doors are 'preload' and 'loader'");
+      fail("--door=" + name + ": the doors are 'preload', 'loader' and 'glibc'");
     }
+  }
+
+  void set_glibc(const std::string &directory) {
+    if (directory.empty()) fail("--glibc was given an empty path");
+    options_.glibc = absolute(directory);
   }
 
   void set_isolation(const std::string &name) {
@@ -305,6 +312,7 @@ const std::map<std::string, Parser::LongOption, std::less<>> Parser::long_option
     {"--log", {false, [](Parser &parser, const std::string &) { parser.options_.log = true; }}},
     {"--log-file", {true, &Parser::set_log_file}},
     {"--door", {true, &Parser::set_door}},
+    {"--glibc", {true, &Parser::set_glibc}},
     {"--isolate", {true, &Parser::set_isolation}},
     {"--help",
      {false,

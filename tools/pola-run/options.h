@@ -25,7 +25,7 @@ struct GrantOption {
 
 struct Options {
   enum class Action { run, help, version };
-  enum class Door { preload, loader };
+  enum class Door { preload, loader, glibc };
   enum class Isolation { user_namespace, landlock, none };
 
   Action action = Action::run;
@@ -43,6 +43,7 @@ struct Options {
   std::vector<int> descriptors;                                  // of --fd
   bool network = false;
   Door door = Door::loader;
+  std::string glibc;  // of --glibc, absolute
   Isolation isolation = Isolation::user_namespace;
 
   server::Quota quota = server::Limits().sandbox;

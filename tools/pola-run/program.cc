@@ -15,6 +15,7 @@
 #include "ldso-hooks/loader/service_descriptors.h"
 #include "protocol/call.h"
 #include "shim/engine/engine.h"
+#include "shim/engine/state.h"
 #include "tools/support/unique_fd.h"
 
 namespace plash::pola_run {
@@ -143,6 +144,9 @@ int execute(Program &program) {
       return try_load(path, arguments.data(), environment);
     });
   }
+  engine::Hooks hooks;
+  hooks.check_program = program.program_check;
+  engine::set_hooks(hooks);
   plash_setup(environment.data(), false);
   return look_up_and_execute(program.name, search_path, [&](const std::string &path) {
     return try_execute(path, arguments.data(), environment.data());

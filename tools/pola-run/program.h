@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/pola-run/door.h"
 #include "tools/pola-run/environment.h"
 
 namespace plash::pola_run {
@@ -24,7 +25,8 @@ struct Program {
   int fs_op = -1;                      // client's ends, borrowed
   int cwd = -1;                        // -1: none
   int loader = -1;                     // what starts the program in the kernel's place; -1: nothing
-  std::vector<int> descriptors;        // open descriptors that it gets, under the same numbers
+  ProgramCheck program_check = nullptr;  // of the door
+  std::vector<int> descriptors;          // open descriptors that it gets, under the same numbers
   sigset_t signal_mask = {};
   bool child_signal_ignored = false;  // SIGCHLD, by pola-run's caller
 

@@ -32,8 +32,11 @@ Grants: read-only unless flags say otherwise
   --net                  the host's network, and the files of /etc that name resolution reads
 
 The sandbox
-  --door=loader|preload  how calls reach the file server: by a loader that serves any 64-bit program (default), or
-                         by libplash-preload.so, for dynamically linked ones alone
+  --door=loader|preload|glibc
+                         how calls reach the file server: by a loader that serves any 64-bit program (default), by
+                         libplash-preload.so, for dynamically linked ones alone, or by a glibc that was rebuilt to
+                         make them itself, for dynamically linked ones as well
+  --glibc=DIR            where that glibc is (default: $PLASH_GLIBC); tools/build-plash-glibc makes one
   --isolate=userns|landlock|none
                          how the kernel is told to withhold everything else: by namespaces, an empty root and more
                          (default); where namespaces are not allowed, by Landlock and a system call filter, which
