@@ -18,7 +18,7 @@ RESULTS = {
     "objects": {"1": {"one": summary(9), "many": summary(9), "memory": 0.2}, "100000": {"error": "no room"}},
     "sandboxes": {"1": {"one": summary(9), "many": summary(9)}},
     "start": {"one core": {"native": summary(1), "loader": summary(7)}},
-    "idle": {"loader": 900},
+    "idle": {"loader": {"median": 900}, "preload": {"error": "not allowed"}},
     "workloads": workloads(pseudo=summary(40, 40) | {"as natively": False}),
     "memory after calls": {"calls": 1000, "before": 100, "after": 100},
 }

@@ -104,8 +104,7 @@ def workload_charts(results):
             bars(shown, "ms", some) for _, shown, some in by_place(results["start"])]
     if "idle" in results:
         yield "Memory of an idle sandbox", "Memory of all processes of one launcher's, without the program's own; shared pages counted in parts.", [
-            {"kind": "bars", "name": "idle", "unit": "KiB", "bars": [{"name": name, "value": value} for name, value in results["idle"].items()],
-             "notes": []}]
+            bars("idle", "KiB", results["idle"])]
 
 
 def make_charts(results):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How long /bin/true takes under each runner, and what an idle sandbox of pola-run's takes."""
 import os
+import statistics
 import subprocess
 import time
 
@@ -58,7 +59,7 @@ def proportional_memory(pid):
 
 
 def measure_idle(bench, advance):
-    """results["idle"][runner]: KiB of the launcher's, server's and init's processes of one of several idle sandboxes"""
+    """results["idle"][runner] = {"median": KiB of the launcher's, server's and init's processes of one of several idle sandboxes}"""
     results = bench.results["idle"] = {}
     count = bench.rounds(8, 40)
     for runner in bench.present:
@@ -67,12 +68,16 @@ def measure_idle(bench, advance):
         children = [subprocess.Popen(runner.command(["/bin/cat"], bench.work), env=bench.environment | runner.environment,
                                      stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(count)]
         time.sleep(0.5)
-        # The last one of each tree is the program itself.
-        totals = [sum(map(proportional_memory, processes_below(child.pid)[:-1])) for child in children]
+        try:
+            # The last one of each tree is the program itself.
+            totals = [sum(map(proportional_memory, processes_below(child.pid)[:-1])) for child in children]
+            results[runner.name] = {"median": statistics.median(totals)}
+        except PermissionError as error:
+            # An ordinary user may not look into a process with other credentials.
+            results[runner.name] = {"error": str(error)}
         for child in children:
             child.stdin.close()
             child.wait()
-        results[runner.name] = sum(totals) / count
         advance()
 
 

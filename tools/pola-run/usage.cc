@@ -26,8 +26,8 @@ Grants: read-only unless flags say otherwise
       s                  symlinks may be created (with w)
       ,objrw             read and write what is there, without replacing it
       ,socket            Unix-domain sockets may be connected to
-  -B                     /usr, /bin, /lib, /lib64, /etc/alternatives, links followed; /dev/random and
-                         urandom; /dev/null, zero, full and tty, writable
+  -B                     /usr, /bin, /lib, /lib64, /etc/alternatives, links followed; /etc/ld.so.cache;
+                         /dev/random and urandom; /dev/null, zero, full and tty, writable
   --tmp, --tmpdir D      a fresh, writable directory at /tmp, or at D; removed afterwards
   --net                  the host's network, and the files of /etc that name resolution reads
 
@@ -51,9 +51,9 @@ The sandbox
 A value is written --option V or --option=V, -f P or -f=P.
 
 What the kernel itself shows the program is a root that holds the loader and nothing else; with
---door=preload the dynamic loader and system libraries (/usr/lib*, /lib*) and the preload library
-(/plash), read-only. There is no /proc and
-no /dev in it. Everything else is served by name, as granted.
+--door=preload the dynamic loader, system libraries (/usr/lib*, /lib*) and their cache
+(/etc/ld.so.cache), and the preload library (/plash), read-only. There is no /proc and no /dev in it.
+Everything else is served by name, as granted.
 
 Exit status: the program's own, and its signal; 2 the command line is wrong, 125 the sandbox could not
 be set up (in both cases nothing was run), 126 the program could not be executed, 127 it was not found.
