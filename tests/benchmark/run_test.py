@@ -28,8 +28,12 @@ class ShortRun(unittest.TestCase):
                 cls.page = file.read()
 
     def test_every_door_and_the_notification_peer_were_measured_in_every_call(self):
-        names = [runner["name"] for runner in self.measured["runners"] if runner["kind"] in ("native", "door") or runner["name"] == "user-notify"]
-        self.assertEqual({name.partition(",")[0] for name in names} - {"native", "user-notify"}, set(doors_of(os.path.join(BUILD, "tools/pola-run"))))
+        ours = [runner for runner in self.measured["runners"] if runner["kind"] in ("native", "door") or runner["name"] == "user-notify"]
+        self.assertEqual({runner["name"].partition(",")[0] for runner in ours} - {"native", "user-notify"},
+                         set(doors_of(os.path.join(BUILD, "tools/pola-run"))))
+        # A rebuilt glibc takes longer to make than all tests.
+        self.assertLessEqual({runner["name"].partition(",")[0] for runner in ours if runner["missing"]}, {"glibc"})
+        names = [runner["name"] for runner in ours if not runner["missing"]]
         for place, calls in self.measured["results"]["calls"].items():
             self.assertEqual(len(calls), 9)
             for call, summaries in calls.items():
@@ -42,7 +46,7 @@ class ShortRun(unittest.TestCase):
             self.assertLess(summaries["kernel call"]["median"], summaries["bare loop"]["median"])
 
     def test_sandboxes_started(self):
-        doors = [runner["name"] for runner in self.measured["runners"] if runner["kind"] == "door"]
+        doors = [runner["name"] for runner in self.measured["runners"] if runner["kind"] == "door" and not runner["missing"]]
         for summaries in self.measured["results"]["start"].values():
             for door in doors:
                 self.assertGreater(summaries[door]["median"], 0)

@@ -18,7 +18,7 @@ QUICK_SECONDS = 100
 class Bench:
     """Context manager: its scratch directory is gone afterwards."""
 
-    def __init__(self, build, quick):
+    def __init__(self, build, quick, glibc):
         self.build = os.path.abspath(build)
         self.quick = quick
         self._begin = time.monotonic()
@@ -29,7 +29,7 @@ class Bench:
             os.mkdir(self.path(name))
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": self.path("home"), "TMPDIR": self.path("tmp"), "LC_ALL": "C",
                             "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"}
-        self.runners = all_runners(self.build, self.work)
+        self.runners = all_runners(self.build, self.work, os.path.abspath(glibc))
         self.call_kinds = ["plain", "kept"] if has_kept_sessions(self.build) else ["plain"]
         self._make_tree()
 

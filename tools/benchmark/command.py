@@ -25,6 +25,8 @@ def parse(values):
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
     parser.add_argument("--install-peers", action="store_true", help="install Debian's proot, pseudo, fakeroot, fakechroot and bubblewrap first")
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"), metavar="DIRECTORY", help="build directory (default: build)")
+    parser.add_argument("--glibc", default=os.environ.get("PLASH_GLIBC", os.path.join(SOURCE, "build-glibc/install")), metavar="DIRECTORY",
+                        help="what tools/build-plash-glibc made, for the glibc door (default: $PLASH_GLIBC, or build-glibc/install)")
     parser.add_argument("--no-build", action="store_true", help="measure what is built; install nothing")
     parser.add_argument("--report", metavar="FILE", help="measure nothing: make the report of this bench.json again")
     return parser.parse_args(values)
@@ -55,7 +57,7 @@ def measure(options):
     from benchmark.runners import find_faults
     parts = {"latency": latency, "start": start_up, "workloads": workloads, "sweeps": sweeps}
     begin = time.monotonic()
-    with Bench(options.build, options.quick) as bench:
+    with Bench(options.build, options.quick, options.glibc) as bench:
         find_faults(bench.runners, bench.work, bench.environment)
         for runner in bench.runners:
             if runner.missing:

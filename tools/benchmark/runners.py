@@ -37,18 +37,20 @@ def has_kept_sessions(build):
         return b"PLASH_CALL" in library.read()
 
 
-def door_runners(build):
+def door_runners(build, glibc):
     pola_run = os.path.join(build, "tools/pola-run")
     account_files = [word for name in ACCOUNT_FILES for word in ("-f", name)]
     runners = []
     for door in doors_of(pola_run):
-        prefix = lambda directory, door=door: [pola_run, f"--door={door}", "-B", "-fws", directory, "-f", build, *account_files, "-e"]
+        words = [pola_run, f"--door={door}"] + ([f"--glibc={glibc}"] if door == "glibc" else [])
+        prefix = lambda directory, words=words: words + ["-B", "-fws", directory, "-f", build, *account_files, "-e"]
+        missing = "no rebuilt glibc: tools/build-plash-glibc makes one" if door == "glibc" and not os.path.exists(glibc) else ""
         if not has_kept_sessions(build):
-            runners.append(Runner(door, "door", f"pola-run --door={door}", prefix))
+            runners.append(Runner(door, "door", f"pola-run --door={door}", prefix, missing=missing))
             continue
         for call in ("plain", "kept"):
             about = f"pola-run --door={door}, PLASH_CALL={call}"
-            runners.append(Runner(f"{door}, {call}", "door", about, prefix, {"PLASH_CALL": call}))
+            runners.append(Runner(f"{door}, {call}", "door", about, prefix, {"PLASH_CALL": call}, missing))
     return runners
 
 
@@ -85,9 +87,9 @@ def peer_runners(build, work):
     return runners
 
 
-def all_runners(build, work):
+def all_runners(build, work, glibc):
     native = Runner("native", "native", "no sandbox", lambda directory: [])
-    return [native] + door_runners(build) + peer_runners(build, work)
+    return [native] + door_runners(build, glibc) + peer_runners(build, work)
 
 
 def find_faults(runners, directory, environment):
