@@ -3,6 +3,7 @@
 // pola-run: runs a program with only the files that it was granted.
 #include <fcntl.h>
 #include <sys/auxv.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "tools/pola-run/door.h"
 #include "tools/pola-run/error.h"
 #include "tools/pola-run/executable_files.h"
+#include "tools/pola-run/explanation.h"
 #include "tools/pola-run/grants.h"
 #include "tools/pola-run/options.h"
 #include "tools/pola-run/sandbox.h"
@@ -117,6 +119,24 @@ server::Limits limits_of(const Options &options) {
   return limits;
 }
 
+int print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (std::fflush(stdout) != 0) throw Error(ExitStatus::failure, "cannot write", errno);
+  return 0;
+}
+
+// For --explain: makes the sandbox as it would be for the program, prints what it is, and takes it
+// down.
+int show(const Options &options, Program &program, const std::vector<PlannedGrant> &grants,
+         const std::optional<IsolationSettings> &isolation) {
+  program.starts = false;
+  Sandbox sandbox = fork_sandbox(program, isolation, -1, false);
+  const std::string text = explain(options, grants, isolation, sandbox, program.descriptors);
+  sandbox.control.reset();
+  ::waitpid(sandbox.first_process, nullptr, 0);
+  return print(text);
+}
+
 // Returns the program's wait status.
 int run(const Options &options) {
   const bool isolated = options.isolation != Options::Isolation::none;
@@ -136,6 +156,7 @@ int run(const Options &options) {
 
   Program program = make_program(options, *door, fs_op, cwd, descriptors);
   if (log && own_root) log(describe_root(door->root_entries()));
+  if (options.explain) return show(options, program, grants, isolation_of(options, *door, grants));
   Terminal terminal;
   take_over_signals(program);
   const Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door, grants),
@@ -148,12 +169,6 @@ int run(const Options &options) {
   const server::DeathWatch death_watch;
   server.start();
   return supervise(sandbox, options.program, terminal);
-}
-
-int print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (std::fflush(stdout) != 0) throw Error(ExitStatus::failure, "cannot write", errno);
-  return 0;
 }
 
 int main_with(int count, char **values) {

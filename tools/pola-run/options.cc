@@ -309,6 +309,8 @@ const std::map<std::string, Parser::LongOption, std::less<>> Parser::long_option
     {"--tmpdir", {true, &Parser::add_temporary_directory}},
     {"--net", {false, [](Parser &parser, const std::string &) { parser.options_.network = true; }}},
     {"--limit", {true, &Parser::set_limit}},
+    {"--explain",
+     {false, [](Parser &parser, const std::string &) { parser.options_.explain = true; }}},
     {"--log", {false, [](Parser &parser, const std::string &) { parser.options_.log = true; }}},
     {"--log-file", {true, &Parser::set_log_file}},
     {"--door", {true, &Parser::set_door}},

@@ -48,6 +48,8 @@ struct Options {
 
   server::Quota quota = server::Limits().sandbox;
 
+  bool explain = false;  // and do not run
+
   bool log = false;
   std::string log_file;  // absolute; empty: standard error
 };

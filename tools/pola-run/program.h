@@ -30,6 +30,8 @@ struct Program {
   sigset_t signal_mask = {};
   bool child_signal_ignored = false;  // SIGCHLD, by pola-run's caller
 
+  bool starts = true;  // false: the walls are put up, and nothing is run (--explain)
+
   // Puts up the walls that the sandbox's first process stays outside of; throws Error. Empty: there
   // are none, all stand around both.
   std::function<void()> enter_walls = {};

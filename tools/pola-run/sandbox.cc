@@ -39,6 +39,7 @@ void send_kind(int control, Kind kind) {
     } else {
       make_room_for_service_descriptors();
     }
+    if (!program.starts && program.enter_walls) program.enter_walls();
   } catch (const std::exception &error) {
     message.kind = Kind::failed;
     message.set_text(error.what());
@@ -46,6 +47,10 @@ void send_kind(int control, Kind kind) {
     ::_exit(1);
   }
   send_kind(control, Kind::isolated);
+  if (!program.starts) {
+    receive_control(control, message);  // until pola-run has seen enough
+    ::_exit(0);
+  }
   run_init(program, control, terminal, foreground);
 }
 

@@ -18,10 +18,10 @@ struct Sandbox {
   UniqueFd control;     // see control.h
 };
 
-// Forks a process that isolates itself and runs the program; returns when all walls are up. To be
-// called while there is one thread, with every signal that is not fatal blocked. isolation: nothing
-// for no walls at all. terminal, foreground: as run_init(). Throws Error (failure); then nothing of
-// the program was run, and no process is left.
+// Forks a process that isolates itself and runs the program, if that starts; returns when all walls
+// are up. To be called while there is one thread, with every signal that is not fatal blocked.
+// isolation: nothing for no walls at all. terminal, foreground: as run_init(). Throws Error
+// (failure); then nothing of the program was run, and no process is left.
 Sandbox fork_sandbox(Program &program, const std::optional<IsolationSettings> &isolation,
                      int terminal, bool foreground);
 
