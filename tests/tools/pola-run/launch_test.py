@@ -72,7 +72,7 @@ class Ending(LauncherTest):
             result = self.run_bare(option)
             self.assertEqual(result.returncode, 0)
             self.assertIn("Usage: pola-run", result.stdout)
-            self.assertIn("no /proc and\nno /dev", result.stdout)
+            self.assertIn("no /proc and no /dev", " ".join(result.stdout.split()))
         self.assertRegex(self.run_bare("--version").stdout, r"^pola-run .*\d+\.\d+\.\d+\n$")
         with open("/dev/full", "wb") as full:
             result = subprocess.run(self.command("--help"), stdout=full, stderr=subprocess.PIPE, check=False)
