@@ -2,10 +2,19 @@
 #include "ldso-hooks/loader/descriptor_room.h"
 
 #include <asm/unistd_64.h>
+#include <fcntl.h>
 
+#include "ldso-hooks/loader/service_descriptors.h"
 #include "protocol/system_call.h"
 
 namespace plash::loader {
+
+bool has_free_descriptor() noexcept {
+  const long result = system_call(__NR_fcntl, fs_op_descriptor, F_DUPFD_CLOEXEC, 0);
+  if (result < 0) return false;
+  system_call(__NR_close, result);
+  return true;
+}
 
 DescriptorRoom::DescriptorRoom() noexcept {
   if (system_call(__NR_getrlimit, RLIMIT_NOFILE, as_argument(&limit_)) != 0) return;

@@ -9,6 +9,9 @@
 
 namespace plash::loader {
 
+// Whether the limit leaves a number for one more descriptor. Async-signal-safe.
+bool has_free_descriptor() noexcept;
+
 class DescriptorRoom {
  public:
   // Lifts the soft limit to the hard one. Async-signal-safe; other threads may open more than they

@@ -90,6 +90,9 @@ bool makes_descriptor(long number) noexcept {
 void emulate(Trap &trap) noexcept {
   if (kernel_serves(trap)) return trap.call_natively();
   long result = call_engine(trap);
+  // What would not get a number must not be created or truncated either.
+  if (result == -EMFILE && makes_descriptor(trap.number()) && !has_free_descriptor())
+    return trap.answer(-EMFILE);
   if (result == -EMFILE ||
       (result == -EBADF && (trap.number() == __NR_chdir || trap.number() == __NR_fchdir))) {
     // Serving the call takes descriptors for a moment, and chdir(2) a high number, that the

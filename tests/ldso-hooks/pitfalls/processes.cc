@@ -310,6 +310,8 @@ CASE(descriptor_limit) {
   close(last);
   report("one more", open("file", O_RDONLY));
   report("one too many", open("file", O_RDONLY));
+  report("made for no descriptor", open("new", O_WRONLY | O_CREAT | O_EXCL, 0600));
+  report("so not made", access("new", F_OK));
   close(last);
   report("system", system("read x < file; ulimit -n"));
   limit.rlim_cur = limit.rlim_max + 1;
