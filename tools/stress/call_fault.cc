@@ -5,25 +5,59 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <vector>
 
-#include "protocol/system_call.h"
-
 namespace plash::stress {
 namespace {
 
-// Closes the descriptors that came and makes the message look as if none had.
-void drop_descriptors(msghdr &message) noexcept {
-  const auto *const part = static_cast<const cmsghdr *>(message.msg_control);
-  if (message.msg_controllen >= sizeof(cmsghdr) && part->cmsg_type == SCM_RIGHTS) {
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i)
-      system_call(SYS_close, reinterpret_cast<const int *>(part + 1)[i]);
+// A message that was received, in the caller's memory.
+class Received {
+ public:
+  Received(const Subject &subject, long address) noexcept
+      : subject_(subject), address_(reinterpret_cast<msghdr *>(address)) {
+    subject_.load(&message_, address_, sizeof message_);
   }
-  message.msg_controllen = 0;
-}
+
+  // Closes the descriptors that came and makes the message look as if none had.
+  void drop_descriptors() noexcept {
+    cmsghdr part{};
+    if (message_.msg_controllen >= sizeof part) {
+      subject_.load(&part, message_.msg_control, sizeof part);
+      const std::size_t count =
+          part.cmsg_type == SCM_RIGHTS ? (part.cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        int descriptor;
+        const auto *const first = static_cast<const cmsghdr *>(message_.msg_control) + 1;
+        subject_.load(&descriptor, reinterpret_cast<const int *>(first) + i, sizeof descriptor);
+        subject_.call(SYS_close, descriptor, 0, 0);
+      }
+    }
+    message_.msg_controllen = 0;
+    write();
+  }
+  void add_flag(int flag) noexcept {
+    message_.msg_flags |= flag;
+    write();
+  }
+  void change_first_byte() noexcept {
+    iovec part;
+    subject_.load(&part, message_.msg_iov, sizeof part);
+    char byte;
+    subject_.load(&byte, part.iov_base, 1);
+    ++byte;
+    subject_.store(part.iov_base, &byte, 1);
+  }
+
+ private:
+  void write() noexcept { subject_.store(address_, &message_, sizeof message_); }
+
+  const Subject &subject_;
+  msghdr *address_;
+  msghdr message_;
+};
 
 Fault failing(const char *call, long number, int injected, int result) {
   return {Fault::error, std::string(call) + " fails with " + strerrorname_np(injected), number,
@@ -67,7 +101,7 @@ bool Fault::is_made_nevertheless() const noexcept {
   return number == SYS_close || (number == SYS_recvmsg && result != 0);
 }
 
-void Fault::before(Step &step) const noexcept {
+void Fault::before(Step &step, const Subject &subject) const noexcept {
   const long *const a = step.arguments;
   switch (kind) {
     case error:
@@ -81,42 +115,42 @@ void Fault::before(Step &step) const noexcept {
       break;
     }
     case twice:
-      system_call(step.number, a[0], a[1], a[2]);
+      subject.call(step.number, a[0], a[1], a[2]);
       break;
     default:
       break;
   }
 }
 
-void Fault::after(Step &step) const noexcept {
+void Fault::after(Step &step, const Subject &subject) const noexcept {
+  const bool received = number == SYS_recvmsg && step.result >= 0;
   if (kind == error) {
-    if (number == SYS_recvmsg && is_made_nevertheless() && step.result >= 0)
-      drop_descriptors(*reinterpret_cast<msghdr *>(step.arguments[1]));
+    if (received && is_made_nevertheless()) Received(subject, step.arguments[1]).drop_descriptors();
     step.result = -long{injected};
     return;
   }
-  if (number != SYS_recvmsg || step.result < 0) return;
-  auto &message = *reinterpret_cast<msghdr *>(step.arguments[1]);
+  if (!received) return;
+  Received message(subject, step.arguments[1]);
   switch (kind) {
     case missing:
       // Whatever else comes, until the other side has closed.
       while (step.result > 0) {
-        drop_descriptors(message);
-        step.result = system_call(step.number, step.arguments[0], step.arguments[1], 0);
+        message.drop_descriptors();
+        step.result = subject.call(step.number, step.arguments[0], step.arguments[1], 0);
       }
       break;
     case truncated:
-      message.msg_flags |= MSG_TRUNC;
+      message.add_flag(MSG_TRUNC);
       break;
     case no_control:
-      drop_descriptors(message);
-      message.msg_flags |= MSG_CTRUNC;
+      message.drop_descriptors();
+      message.add_flag(MSG_CTRUNC);
       break;
     case shortened:
       --step.result;
       break;
     case garbled:
-      ++*static_cast<char *>(message.msg_iov[0].iov_base);
+      message.change_first_byte();
       break;
     default:
       break;

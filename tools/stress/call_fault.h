@@ -8,6 +8,7 @@
 
 #include "tools/stress/board.h"
 #include "tools/stress/stepper.h"
+#include "tools/stress/subject.h"
 
 namespace plash::stress {
 
@@ -29,9 +30,9 @@ class Fault {
   int injected;
   int result;  // the errno that the call must give; 0: it must succeed
 
-  // To be called from the stepper's visitor, on either side of the system call. Async-signal-safe.
-  void before(Step &step) const noexcept;
-  void after(Step &step) const noexcept;
+  // To be called by a visitor, on either side of the system call. Async-signal-safe.
+  void before(Step &step, const Subject &subject) const noexcept;
+  void after(Step &step, const Subject &subject) const noexcept;
 
  private:
   bool is_made_nevertheless() const noexcept;

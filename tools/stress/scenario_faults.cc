@@ -4,10 +4,12 @@
 // each reply arrives in each wrong way: the call gives the errno that protocol/call.h documents,
 // leaves no descriptor open, and the next one works.
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -17,36 +19,43 @@
 #include "tools/stress/operation.h"
 #include "tools/stress/scenario.h"
 #include "tools/stress/stepper.h"
+#include "tools/stress/tracer.h"
 
 namespace plash::stress {
 namespace {
 
-struct Recorder {
-  std::vector<Step> system_calls;
-};
-
-void record(Step &step, void *data) {
-  if (step.kind == Step::before_system_call)
-    static_cast<Recorder *>(data)->system_calls.push_back(step);
-}
-
-struct Injection {
-  const Fault *fault;
+// What is to be done at the system calls of an operation: noted, or one of them spoiled. Shared
+// with the tracer, where there is one.
+struct Plan {
+  static constexpr std::size_t room = 4096;
+  const Fault *fault;  // null: they are noted
   std::size_t index;   // of the system call, in the order of the operation
   std::size_t passed;  // so far
   bool done;
+  Step made[room];
 };
 
-void inject(Step &step, void *data) {
-  Injection &injection = *static_cast<Injection *>(data);
+// Whether there is more to do.
+bool visit(Step &step, const Subject &subject, void *data) {
+  Plan &plan = *static_cast<Plan *>(data);
   if (step.kind == Step::before_system_call) {
-    if (injection.passed++ != injection.index || step.number != injection.fault->number) return;
-    injection.done = true;
-    injection.fault->before(step);
-  } else if (step.kind == Step::after_system_call && injection.done &&
-             injection.passed == injection.index + 1) {
-    injection.fault->after(step);
+    const std::size_t index = plan.passed++;
+    if (plan.fault == nullptr) {
+      if (index < Plan::room) plan.made[index] = step;
+    } else if (index == plan.index && step.number == plan.fault->number) {
+      plan.done = true;
+      plan.fault->before(step, subject);
+    }
+  } else if (step.kind == Step::after_system_call && plan.done && plan.passed == plan.index + 1) {
+    plan.fault->after(step, subject);
+    return false;
   }
+  return true;
+}
+
+void visit_here(Step &step, void *data) {
+  const OwnProcess here;
+  visit(step, here, data);
 }
 
 struct Job {
@@ -66,8 +75,12 @@ bool starts_call(const Step &step) {
 
 class Injector {
  public:
-  explicit Injector(Board &board)
-      : board_(board), context_(board, board.slots[0], 0, 0, 0), before_(open_descriptors()) {
+  Injector(Board &board, Plan &plan, bool traced)
+      : board_(board),
+        plan_(plan),
+        context_(board, board.slots[0], 0, 0, 0),
+        before_(open_descriptors()),
+        traced_(traced) {
     context_.timed = false;
   }
 
@@ -75,9 +88,9 @@ class Injector {
   std::uint64_t calls() const { return calls_; }
 
   void try_operation(const Operation &operation) {
-    Recorder recorder;
-    visit_system_calls(operation, record, &recorder);
-    const auto &made = recorder.system_calls;
+    run(context_, operation);  // what only a first time needs is not noted
+    visit_system_calls(operation, nullptr, 0);
+    const std::vector<Step> made(plan_.made, plan_.made + std::min(plan_.passed, Plan::room));
     for (std::size_t at = 0; at < made.size(); ++at) {
       if (!starts_call(made[at])) continue;
       ++calls_;
@@ -96,11 +109,21 @@ class Injector {
 
  private:
   // With the same random choices each time, so that the same system calls are made.
-  void visit_system_calls(const Operation &operation, Visitor visitor, void *data) {
+  void visit_system_calls(const Operation &operation, const Fault *fault, std::size_t index) {
     context_.random = Random(board_.settings.seed);
+    plan_.fault = fault;
+    plan_.index = index;
+    plan_.passed = 0;
+    plan_.done = false;
     Job job{context_, operation};
-    // Stepping gets to the same places, only slower.
-    if (!intercept(run_job, &job, visitor, data)) step_through(run_job, &job, visitor, data);
+    if (traced_) {
+      begin_visits();
+      run_job(&job);
+      end_visits();
+    } else if (!intercept(run_job, &job, visit_here, &plan_)) {
+      // Stepping gets to the same places, only slower.
+      step_through(run_job, &job, visit_here, &plan_);
+    }
   }
 
   void try_fault(const Operation &operation, const Fault &fault, std::size_t index) {
@@ -110,11 +133,10 @@ class Injector {
         fault.result != 0 ? std::span<const int>(&fault.result, 1) : std::span<const int>();
     context_.tolerated_count = 0;
     const std::uint32_t failures = board_.failure_count.load();
-    Injection injection{&fault, index, 0, false};
-    visit_system_calls(operation, inject, &injection);
+    visit_system_calls(operation, &fault, index);
     ++count_;
     if (board_.failure_count.load() != failures) board_.fail("so with " + what);
-    if (!injection.done) {
+    if (!plan_.done) {
       board_.fail(what + ": the operation did not come to it again");
     } else if (fault.result != 0 && context_.tolerated_count == 0) {
       board_.fail(what + ": no call failed");
@@ -131,16 +153,16 @@ class Injector {
   }
 
   Board &board_;
+  Plan &plan_;
   Context context_;
   DescriptorSet before_;
+  bool traced_;
   std::uint64_t count_ = 0;
   std::uint64_t calls_ = 0;
 };
 
-}  // namespace
-
-void run_faults(Board &board) {
-  Injector injector(board);
+void inject_faults(Board &board, Plan &plan, bool traced) {
+  Injector injector(board, plan, traced);
   for (const Operation &operation : operations(board.settings.door)) {
     if (operation.kind != Operation::safe) continue;
     injector.try_operation(operation);
@@ -148,11 +170,35 @@ void run_faults(Board &board) {
   }
   board.note(std::to_string(injector.calls()) + " calls, " + std::to_string(injector.count()) +
              " faults injected");
-  const Door door = board.settings.door;
-  // Natively there is no call path; through the loader door it lies where no handler of the
-  // program's can see it.
-  if (injector.count() == 0 && door != Door::none && door != Door::loader)
+  // Natively there is no call path.
+  if (injector.count() == 0 && board.settings.door != Door::none)
     board.fail("no call was found to inject a fault into");
+}
+
+struct Traced {
+  Board &board;
+  Plan &plan;
+};
+
+void inject_faults_traced(void *data) {
+  const Traced &traced = *static_cast<Traced *>(data);
+  inject_faults(traced.board, traced.plan, true);
+}
+
+}  // namespace
+
+void run_faults(Board &board) {
+  auto *const plan = static_cast<Plan *>(shared_memory(sizeof(Plan)));
+  faults(board.settings.door);  // made before there are two processes
+  if (board.settings.door == Door::loader) {
+    Traced traced{board, *plan};
+    const int status = run_traced(inject_faults_traced, &traced, visit, plan);
+    if (status != 0)
+      board.fail("the traced child ended with wait status " + std::to_string(status));
+  } else {
+    inject_faults(board, *plan, false);
+  }
+  munmap(plan, sizeof(Plan));
 }
 
 }  // namespace plash::stress

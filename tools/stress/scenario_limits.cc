@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// RLIMIT_NOFILE at every value, from one that leaves no number free to one at which everything
-// succeeds: each operation succeeds or fails with EMFILE, and leaves no descriptor open either way.
+// RLIMIT_NOFILE at every value, from 0 to one at which everything succeeds: each operation succeeds
+// or fails with EMFILE, and leaves no descriptor open either way.
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -36,16 +38,18 @@ void run_limits(Board &board) {
   getrlimit(RLIMIT_NOFILE, &original);
   Context context(board, board.slots[0], board.settings.seed, 0, 0);
   const DescriptorSet before = open_descriptors();
-  const auto lowest = static_cast<unsigned>(lowest_free_descriptor());
+  const auto most = static_cast<unsigned>(lowest_free_descriptor()) + enough;
+  // Programs that cannot start say so; nobody wants to read it.
+  fcntl(STDERR_FILENO, F_SETFD, FD_CLOEXEC);
   unsigned refused = 0;
   unsigned tried = 0;
   for (const Operation &operation : operations(board.settings.door)) {
     if (!is_tried(operation)) continue;
     bool succeeded = false;
-    for (unsigned room = 0; room <= enough; ++room) {
+    for (unsigned limit = 0; limit <= most; ++limit) {
       context.tolerated = tolerated;
       context.tolerated_count = 0;
-      set_limit(lowest + room);
+      set_limit(limit);
       run(context, operation);
       set_limit(original.rlim_cur);
       ++tried;
@@ -55,15 +59,16 @@ void run_limits(Board &board) {
       sweep(context);
       const DescriptorSet now = open_descriptors();
       if (now != before) {
-        board.fail(std::string(operation.name) + ", room for " + std::to_string(room) +
+        board.fail(std::string(operation.name) + ", limit " + std::to_string(limit) +
                    ": descriptors leaked: " + describe(now & ~before));
         close_others(before);
       }
       if (board.failure_count.load() >= max_failures) return;
     }
     if (!succeeded)
-      board.fail(std::string(operation.name) + ": EMFILE with room for " + std::to_string(enough));
+      board.fail(std::string(operation.name) + ": EMFILE with a limit of " + std::to_string(most));
   }
+  fcntl(STDERR_FILENO, F_SETFD, 0);
   board.note(std::to_string(tried) + " operations tried, " + std::to_string(refused) +
              " of them met EMFILE");
 }
