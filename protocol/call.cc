@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "protocol/system_call.h"
 
@@ -14,6 +15,7 @@ namespace plash {
 namespace {
 
 constexpr std::uint32_t max_parts = 4;
+constexpr std::uint32_t max_crowded_tries = 50;  // a millisecond apart
 constexpr std::uint32_t word_size = sizeof(std::uint64_t);
 // Room for 4 descriptors: the reply socket and 3 arguments, the most that a method has besides
 // DESCRIPTORS.
@@ -158,9 +160,19 @@ class Sender {
   }
 
   static long send_whole(int socket, const msghdr &packet) noexcept {
+    std::uint32_t tries = 0;
     for (;;) {
       const long result = system_call(__NR_sendmsg, socket, as_argument(&packet), MSG_NOSIGNAL);
       if (result == -EINTR) continue;  // nothing was sent: a packet goes whole or not at all
+      if (result == -ETOOMANYREFS) {
+        // More descriptors are on their way, in all processes of the user, than this one's limit
+        // allows it to have open. They arrive soon, as a rule.
+        if (tries == max_crowded_tries) return -EMFILE;
+        ++tries;
+        const timespec while_others_arrive{0, 1'000'000};
+        system_call(__NR_ppoll, 0, 0, as_argument(&while_others_arrive), 0, 0);
+        continue;
+      }
       if (result != -EAGAIN) return result < 0 ? result : 0;
       // Somebody who shares the socket made it non-blocking.
       pollfd writable{socket, POLLOUT, 0};

@@ -51,11 +51,14 @@ constexpr std::uint64_t max_control_size = 16 + ((max_packet_descriptors * 4 + 7
 // Sends the request to object and waits for the reply: socketpair(2), sendmsg(2), close(2),
 // recvmsg(2), close(2), with more packets where a message does not fit into one. Returns 0, the
 // object's own error, or
-//   -EIO     the object is gone, its server died, or its reply made no sense
-//   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -ETOOMANYREFS   as socketpair(2), sendmsg(2); the reply's
-//   descriptors found no room -EBADF   a descriptor to be sent is not open -E2BIG   the request is
-//   larger than max_message_size or max_message_descriptors -EINTR   the server said that the call
-//   may take long, a signal was handled, and the call was not carried out
+// * -EIO: the object is gone, its server died, or its reply made no sense
+// * -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS: as socketpair(2), sendmsg(2); no room for the reply's
+//   descriptors. EMFILE also stands for sendmsg(2)'s ETOOMANYREFS that does not pass within 50 ms:
+//   the user has more descriptors on their way than RLIMIT_NOFILE lets this process have
+// * -EBADF: a descriptor to be sent is not open
+// * -E2BIG: the request is larger than max_message_size or max_message_descriptors
+// * -EINTR: the server said that the call may take long, a signal was handled, and the call was not
+//   carried out
 // A failed call leaves no descriptor open. The descriptors of the request stay the caller's.
 // Async-signal-safe, thread-safe, reentrant. (Mark Seaborn, "Using SOCK_SEQPACKET".)
 long call(int object, Call &message) noexcept;
