@@ -69,8 +69,11 @@ std::vector<Fault> make_faults() {
   for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS, EPERM})
     list.push_back(failing("socketpair", SYS_socketpair, error, error));
   // Tried again: nothing was sent.
-  for (const int error : {EINTR, EAGAIN}) list.push_back(failing("sendmsg", SYS_sendmsg, error, 0));
-  for (const int error : {ENOMEM, ENOBUFS, ETOOMANYREFS, EPERM})
+  for (const int error : {EINTR, EAGAIN, ETOOMANYREFS})
+    list.push_back(failing("sendmsg", SYS_sendmsg, error, 0));
+  list.push_back(
+      {Fault::always, "sendmsg always fails with ETOOMANYREFS", SYS_sendmsg, ETOOMANYREFS, EMFILE});
+  for (const int error : {ENOMEM, ENOBUFS, EPERM})
     list.push_back(failing("sendmsg", SYS_sendmsg, error, error));
   for (const int error : {EPIPE, ECONNRESET, ENOTCONN, EMSGSIZE})
     list.push_back(failing("sendmsg", SYS_sendmsg, error, EIO));
@@ -105,6 +108,7 @@ void Fault::before(Step &step, const Subject &subject) const noexcept {
   const long *const a = step.arguments;
   switch (kind) {
     case error:
+    case always:
       if (is_made_nevertheless()) break;
       step.skip = true;
       step.result = -long{injected};
@@ -124,7 +128,7 @@ void Fault::before(Step &step, const Subject &subject) const noexcept {
 
 void Fault::after(Step &step, const Subject &subject) const noexcept {
   const bool received = number == SYS_recvmsg && step.result >= 0;
-  if (kind == error) {
+  if (kind == error || kind == always) {
     if (received && is_made_nevertheless()) Received(subject, step.arguments[1]).drop_descriptors();
     step.result = -long{injected};
     return;

@@ -16,6 +16,7 @@ class Fault {
  public:
   enum Kind : std::uint8_t {
     error,       // the system call fails
+    always,      // the same, however often it is tried
     late,        // the reply comes after a while
     twice,       // the request is sent twice, so that a second reply comes
     missing,     // end of file instead of the reply

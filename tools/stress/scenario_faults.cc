@@ -32,8 +32,18 @@ struct Plan {
   std::size_t index;   // of the system call, in the order of the operation
   std::size_t passed;  // so far
   bool done;
+  bool ended;
   Step made[room];
 };
+
+// Where a fault is to last, it does so until the call closes its first descriptor. The pauses
+// between its tries are left out.
+bool lasts(Step &step, Plan &plan) {
+  if (plan.fault->kind != Fault::always || !plan.done || plan.ended) return false;
+  plan.ended = step.number == SYS_close;
+  step.skip = step.number == SYS_ppoll;
+  return step.number == plan.fault->number;
+}
 
 // Whether there is more to do.
 bool visit(Step &step, const Subject &subject, void *data) {
@@ -42,13 +52,14 @@ bool visit(Step &step, const Subject &subject, void *data) {
     const std::size_t index = plan.passed++;
     if (plan.fault == nullptr) {
       if (index < Plan::room) plan.made[index] = step;
-    } else if (index == plan.index && step.number == plan.fault->number) {
+    } else if ((index == plan.index && step.number == plan.fault->number) || lasts(step, plan)) {
+      plan.index = index;
       plan.done = true;
       plan.fault->before(step, subject);
     }
   } else if (step.kind == Step::after_system_call && plan.done && plan.passed == plan.index + 1) {
     plan.fault->after(step, subject);
-    return false;
+    return plan.fault->kind == Fault::always;
   }
   return true;
 }
@@ -114,7 +125,7 @@ class Injector {
     plan_.fault = fault;
     plan_.index = index;
     plan_.passed = 0;
-    plan_.done = false;
+    plan_.done = plan_.ended = false;
     Job job{context_, operation};
     if (traced_) {
       begin_visits();
