@@ -66,9 +66,6 @@ std::vector<const Scenario *> chosen_scenarios(const CommandLine &line) {
                                             scenario.name) != line.scenarios.end())
       chosen.push_back(&scenario);
   }
-  // The exhaustive ones first: the others share the time that these leave.
-  std::stable_partition(chosen.begin(), chosen.end(),
-                        [](const Scenario *scenario) { return scenario->share == 0; });
   return chosen;
 }
 
