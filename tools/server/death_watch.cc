@@ -6,12 +6,16 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
@@ -20,6 +24,18 @@
 
 namespace plash::server {
 namespace {
+
+// One bit a descriptor, in memory that server and watch share. Higher ones are taken for no
+// arguments.
+constexpr int tracked_descriptors = 1 << 16;
+struct Arguments {
+  std::atomic<std::uint64_t> bits[tracked_descriptors / 64];
+};
+Arguments *arguments = nullptr;
+
+bool is_argument(int fd) {
+  return fd < tracked_descriptors && ((arguments->bits[fd / 64].load() >> (fd % 64)) & 1) != 0;
+}
 
 bool is_sequenced_socket(int fd) {
   int value = 0;
@@ -58,7 +74,7 @@ bool refuse_message(int object) {
 
 // No new request can come in behind those that are waiting: the way in is shut first.
 void end_calls(int fd) {
-  if (!is_sequenced_socket(fd)) return;
+  if (is_argument(fd) || !is_sequenced_socket(fd)) return;
   ::shutdown(fd, SHUT_RDWR);
   while (refuse_message(fd)) {
   }
@@ -76,6 +92,7 @@ void end_all_calls() {
 [[noreturn]] void watch(pid_t server) {
   // Neither the terminal's signals nor those to the server's group are meant for this process.
   ::setsid();
+  ::prctl(PR_SET_NAME, "plash-watch");
   sigset_t all;
   sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
@@ -90,8 +107,22 @@ void end_all_calls() {
 
 }  // namespace
 
+void note_argument(int fd, bool is_argument) noexcept {
+  if (arguments == nullptr || fd >= tracked_descriptors) return;
+  std::atomic<std::uint64_t> &bits = arguments->bits[fd / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (fd % 64);
+  const bool noted = (bits.load(std::memory_order_relaxed) & bit) != 0;
+  if (is_argument && !noted) bits.fetch_or(bit, std::memory_order_relaxed);
+  if (!is_argument && noted) bits.fetch_and(~bit, std::memory_order_relaxed);
+}
+
 DeathWatch::DeathWatch() {
   const pid_t server = ::getpid();
+  // Stays: threads of the server may be at work when the watch ends.
+  void *const memory =
+      ::mmap(nullptr, sizeof(Arguments), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  arguments = static_cast<Arguments *>(memory);
   // A copy of memory, the same descriptors. It sends no SIGCHLD and no plain wait sees it.
   process_ = static_cast<pid_t>(::syscall(SYS_clone, CLONE_FILES, nullptr, nullptr, nullptr, 0));
   if (process_ < 0) throw std::system_error(errno, std::generic_category(), "clone");

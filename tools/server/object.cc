@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "protocol/packet.h"
+#include "tools/server/death_watch.h"
 #include "tools/server/transport.h"
 
 namespace plash::server {
@@ -22,6 +23,7 @@ int make_object_pair(ObjectType type, const std::shared_ptr<Sandbox> &sandbox,
     return errno == EMFILE ? -ENFILE : -errno;
   client.reset(pair[0]);
   object->socket.reset(pair[1]);
+  note_argument(pair[1], false);
   object->type = type;
   object->directory = directory;
   object->event_key = socket_cookie(pair[1]);

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "tools/server/death_watch.h"
+
 namespace plash::server {
 namespace {
 
@@ -26,6 +28,8 @@ void take_descriptors(msghdr &message, std::vector<UniqueFd> &descriptors) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof fd);
+      // The first of a call's is its reply socket.
+      note_argument(fd, !descriptors.empty());
       descriptors.emplace_back(fd);
     }
   }
