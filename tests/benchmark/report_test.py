@@ -87,7 +87,7 @@ class Report(unittest.TestCase):
 class Charts(unittest.TestCase):
     def test_every_kind_of_result_has_one(self):
         titles = [chart["title"] for chart in make_charts(RESULTS)]
-        self.assertEqual(len(titles), 12)
+        self.assertEqual(len(titles), 13)
         for chart in make_charts(RESULTS):
             self.assertTrue(all(view.get("bars") or view.get("lines") for view in chart["views"]), chart["title"])
 

@@ -12,7 +12,7 @@ from benchmark.probe import Probe, ProbeError
 from benchmark.runners import all_runners, has_kept_sessions
 
 DEEPEST = 16
-QUICK_SECONDS = 100
+QUICK_SECONDS = 90
 
 
 class Bench:

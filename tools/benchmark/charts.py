@@ -2,7 +2,7 @@
 """From results to charts: plain data that report.js draws and report.py puts into tables.
 
 A chart has a title, a sentence about it, and views of which the reader picks one. A view is
-  kind "bars":   {"name", "unit", "bars": [{"name", "value", "p99"}, ...], "notes": [text, ...]}
+  kind "bars":   {"name", "unit", "bars": [{"name", "value", "minimum", "p99"}, ...], "notes": [text, ...]}
   kind "lines":  {"name", "x": axis, "y": axis, "lines": [{"name", "points": [[x, y], ...]}, ...]}
   kind "groups": {"name", "unit", "groups": [name, ...], "bars": [{"name", "values": [value or null, ...]}, ...]}
 where an axis is {"label", "log"}.
@@ -14,7 +14,7 @@ from benchmark.figures import ratio
 def bars(name, unit, summaries):
     return {
         "kind": "bars", "name": name, "unit": unit,
-        "bars": [{"name": subject, "value": one["median"], "p99": one.get("p99")} for subject, one in summaries.items() if "median" in one],
+        "bars": [{"name": subject, "value": one["median"], "minimum": one.get("minimum"), "p99": one.get("p99")} for subject, one in summaries.items() if "median" in one],
         "notes": [f"{subject}: {one['error']}" for subject, one in summaries.items() if "error" in one]
         + [f"{subject} gives another result than natively" for subject, one in summaries.items() if one.get("as natively") is False],
     }
@@ -99,6 +99,11 @@ def workload_charts(results):
         yield "Whole programs, to native", "How many times as long as natively; the median of ratios of runs made in turns.", views
         yield "Whole programs", "Time from start to end.", [
             bars(f"{name}, {PLACES[place]}", "ms", some) for name, places in workloads.items() for place, some in places.items()]
+        yield "Whole programs, processor time", ("What all processes used together, user and system: other load on the machine disturbs it less. "
+                                                 "The daemons of pseudo and fakeroot are not counted."), [
+            {"kind": "bars", "name": f"{name}, {PLACES[place]}", "unit": "ms", "notes": [],
+             "bars": [{"name": runner, "value": one["processor time"], "minimum": None, "p99": None} for runner, one in some.items() if "processor time" in one]}
+            for name, places in workloads.items() for place, some in places.items()]
     if "start" in results:
         yield "Start of a sandbox", "Time that /bin/true takes, from the launcher's start to its end.", [
             bars(shown, "ms", some) for _, shown, some in by_place(results["start"])]

@@ -31,9 +31,9 @@ def table(head, rows):
 def view_table(view):
     """The same figures as text."""
     if view["kind"] == "bars":
-        has_p99 = any(bar.get("p99") is not None for bar in view["bars"])
-        head = ["", f"median, {view['unit']}"] + ["p99"] * has_p99
-        text = table(head, [[bar["name"], number(bar["value"])] + [number(bar.get("p99"))] * has_p99 for bar in view["bars"]])
+        more = [name for name in ("minimum", "p99") if any(bar[name] is not None for bar in view["bars"])]
+        text = table(["", f"median, {view['unit']}"] + more,
+                     [[bar["name"], number(bar["value"])] + [number(bar[name]) for name in more] for bar in view["bars"]])
         return text + "".join(f"<p>{html.escape(note)}</p>" for note in view["notes"])
     if view["kind"] == "groups":
         return table([""] + view["groups"], [[bar["name"]] + [number(value) for value in bar["values"]] for bar in view["bars"]])

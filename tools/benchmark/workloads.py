@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import os
+import resource
 import signal
+import statistics
 import subprocess
 import time
 
@@ -87,8 +89,14 @@ def fingerprint(workload, output, status):
     return digest.hexdigest()
 
 
+def processor_time():
+    """Seconds that all children took that have ended: a daemon of pseudo's or fakeroot's is no child."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def run_once(bench, workload, runner, limit):
-    """(milliseconds, fingerprint), or an error as text."""
+    """(milliseconds, milliseconds of processors, fingerprint), or an error as text."""
     for name in workload.made:
         path = os.path.join(workload.directory, name)
         if os.path.exists(path):
@@ -96,6 +104,7 @@ def run_once(bench, workload, runner, limit):
     output, errors = bench.path("output"), bench.path("errors")
     with open(output, "wb") as file, open(errors, "wb") as error_file:
         command = runner.command(workload.command, bench.work)
+        used = processor_time()
         begin = time.perf_counter()
         process = subprocess.Popen(command, cwd=workload.directory, env=bench.environment | runner.environment, stdin=subprocess.DEVNULL,
                                    stdout=file, stderr=error_file, start_new_session=True)
@@ -112,11 +121,12 @@ def run_once(bench, workload, runner, limit):
             process.wait()
             return f"over {limit * 1000:,} ms"
         taken = (time.perf_counter() - begin) * 1000
+        used = (processor_time() - used) * 1000
     if status in (126, 127):
         with open(errors, encoding="utf-8", errors="replace") as file:
             return f"exit status {status}: {file.read(200).strip()}"
     try:
-        return taken, fingerprint(workload, output, status)
+        return taken, used, fingerprint(workload, output, status)
     except FileNotFoundError as error:
         return f"exit status {status}, {error.strerror}: {error.filename}"
 
@@ -127,6 +137,7 @@ class Race:
     def __init__(self, bench, workload, limit):
         self._bench, self._workload, self._limit = bench, workload, limit
         self._series = {runner.name: Series() for runner in bench.present}
+        self._processor_times = {runner.name: [] for runner in bench.present}
         self._errors = {}
         self._fingerprints = {}
 
@@ -138,9 +149,11 @@ class Race:
             if isinstance(result, str):
                 self._errors[runner.name] = result
                 continue
-            self._fingerprints.setdefault(runner.name, result[1])
+            taken, used, fingerprint_now = result
+            self._fingerprints.setdefault(runner.name, fingerprint_now)
             if counts:
-                self._series[runner.name].add_round([result[0]])
+                self._series[runner.name].add_round([taken])
+                self._processor_times[runner.name].append(used)
 
     def summaries(self):
         results = {}
@@ -149,6 +162,7 @@ class Race:
                 results[name] = {"error": self._errors[name]}
             elif series.rounds:
                 results[name] = series.summary()
+                results[name]["processor time"] = statistics.median(self._processor_times[name])
                 results[name]["as natively"] = self._fingerprints[name] == self._fingerprints.get("native")
         return results
 
