@@ -100,7 +100,7 @@ def workload_charts(results):
         yield "Whole programs", "Time from start to end.", [
             bars(f"{name}, {PLACES[place]}", "ms", some) for name, places in workloads.items() for place, some in places.items()]
         yield "Whole programs, processor time", ("What all processes used together, user and system: other load on the machine disturbs it less. "
-                                                 "The daemons of pseudo and fakeroot are not counted."), [
+                                                 "Not counted are the daemons of pseudo and fakeroot, and what bwrap runs."), [
             {"kind": "bars", "name": f"{name}, {PLACES[place]}", "unit": "ms", "notes": [],
              "bars": [{"name": runner, "value": one["processor time"], "minimum": None, "p99": None} for runner, one in some.items() if "processor time" in one]}
             for name, places in workloads.items() for place, some in places.items()]

@@ -65,9 +65,16 @@ const labels = {
     const { ctx } = chart;
     ctx.save();
     ctx.font = "12px system-ui, sans-serif";
-    ctx.fillStyle = styleOf("--text");
     ctx.textBaseline = "middle";
-    chart.getDatasetMeta(0).data.forEach((bar, i) => ctx.fillText(shown(chart.data.datasets[0].data[i]), Math.max(bar.x, bar.base) + 6, bar.y));
+    chart.getDatasetMeta(0).data.forEach((bar, i) => {
+      const text = shown(chart.data.datasets[0].data[i]);
+      const x = Math.max(bar.x, bar.base) + 6;
+      // The stroke of the 99th percentile may be just there.
+      ctx.fillStyle = styleOf("--card");
+      ctx.fillRect(x - 2, bar.y - 8, ctx.measureText(text).width + 4, 16);
+      ctx.fillStyle = styleOf("--text");
+      ctx.fillText(text, x, bar.y);
+    });
     ctx.restore();
   },
 };
@@ -116,7 +123,7 @@ function drawLines(view) {
 }
 
 function drawGroups(view) {
-  const datasets = view.bars.map((bar) => ({ label: bar.name, data: bar.values, backgroundColor: colour(bar.name), borderRadius: 2 }));
+  const datasets = view.bars.map((bar) => ({ label: bar.name, data: bar.values, backgroundColor: colour(bar.name), borderRadius: 2, base: 1 }));
   return {
     height: 460,
     config: {
