@@ -23,7 +23,7 @@ DISPATCHERS = re.compile(r"^plash_syscall$|8dispatch")
 # extended attributes, which are passed as pointers.
 INDIRECT = {
     r"xattr\.cc|on_path|on_descriptor": r"plash6engine12_GLOBAL__N_1(3get|4list|3set|6remove)E",
-    r"may_read|may_write|take_string|Receiver|4callEiRNS_4CallE": None,
+    r"may_read|may_write|take_string|Receiver|4callEiRNS_4CallE|7look_up": None,
 }
 # Back to where a function's own frame was, or to its caller's.
 GIVES_BACK = re.compile(r"(add\s+\$0x[0-7]?[0-9a-f]{0,7},%rsp|sub\s+\$0xf{8}[0-9a-f]{8},%rsp|lea\s+-0x[0-9a-f]+\(%rbp\),%rsp|mov\s+%rbp,%rsp|pop\b)")

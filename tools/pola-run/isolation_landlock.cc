@@ -32,6 +32,7 @@ constexpr unsigned version_flag = 1;
 constexpr int rule_path_beneath = 1;
 constexpr std::uint64_t execute = 1 << 0;
 constexpr std::uint64_t read_file = 1 << 2;
+constexpr std::uint64_t read_directory = 1 << 3;
 constexpr std::uint64_t tcp = 0x3;
 constexpr std::uint64_t scope_abstract_sockets = 1 << 0;
 constexpr std::uint64_t scope_signals = 1 << 1;
@@ -55,7 +56,11 @@ UniqueFd make_ruleset(const RulesetAttributes &attributes) {
 }
 
 void allow(const UniqueFd &ruleset, int descriptor) {
-  const PathBeneath rule = {execute | read_file, descriptor};
+  struct stat status;
+  if (::fstat(descriptor, &status) != 0) fail("cannot examine a file");
+  const PathBeneath rule = {
+      execute | read_file | (S_ISDIR(status.st_mode) ? read_directory : std::uint64_t{0}),
+      descriptor};
   if (::syscall(SYS_landlock_add_rule, ruleset.get(), rule_path_beneath, &rule, 0) == 0) return;
   // What lies in no file system that paths lead to (a memfd, a pipe) no rule is needed for.
   if (errno != EBADFD) fail("cannot make a rule");
