@@ -53,4 +53,12 @@ constexpr std::int64_t max_errno = 4095;
 // SCM_RIGHTS.
 constexpr int directory_object_tag = 0x6c504469;
 
+// Added to it: how the directory was opened, as fcntl(F_GETFL) is to tell.
+constexpr int opened_with_directory_flag = 0x01000000;  // O_DIRECTORY
+constexpr int opened_for_path = 0x02000000;             // O_PATH
+
+constexpr bool is_directory_tag(int value) noexcept {
+  return (value & ~(opened_with_directory_flag | opened_for_path)) == directory_object_tag;
+}
+
 }  // namespace plash

@@ -16,6 +16,10 @@ bool has_free_descriptor() noexcept {
   return true;
 }
 
+void reserve_descriptor(int number) noexcept {
+  if (system_call(__NR_dup2, loader_descriptor, number) < 0) system_call(__NR_close, number);
+}
+
 DescriptorRoom::DescriptorRoom() noexcept {
   if (system_call(__NR_getrlimit, RLIMIT_NOFILE, as_argument(&limit_)) != 0) return;
   const rlimit more{limit_.rlim_max, limit_.rlim_max};

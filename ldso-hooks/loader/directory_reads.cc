@@ -4,14 +4,13 @@
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/socket.h>
 
 #include <initializer_list>
 
 #include "ldso-hooks/loader/filter.h"
 #include "ldso-hooks/loader/filter_program.h"
-#include "protocol/packet.h"
 #include "protocol/system_call.h"
+#include "shim/engine/location.h"
 
 namespace plash::loader {
 namespace {
@@ -30,7 +29,8 @@ struct ReadFilter {
     program.go_unless_equal(AUDIT_ARCH_X86_64, allow);  // the first filter's business
     program.load(FilterProgram::number);
     program.go_if_equal(probe_number, probe);
-    for (const int number : {__NR_read, __NR_readv, __NR_pread64, __NR_preadv, __NR_preadv2}) {
+    for (const int number : {__NR_read, __NR_readv, __NR_pread64, __NR_preadv, __NR_preadv2,
+                             __NR_write, __NR_writev, __NR_pwrite64, __NR_pwritev, __NR_pwritev2}) {
       program.go_if_equal(static_cast<unsigned>(number), read);
     }
     program.go(allow);
@@ -53,16 +53,12 @@ constexpr Instructions<ReadFilter> read_filter;
 
 }  // namespace
 
-bool is_directory(int descriptor) noexcept {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return system_call(__NR_getsockopt, descriptor, SOL_SOCKET, SO_RCVLOWAT, as_argument(&value),
-                     as_argument(&size)) == 0 &&
-         value == directory_object_tag;
-}
+bool is_directory(int descriptor) noexcept { return engine::is_directory_object(descriptor); }
 
-void watch_reads(int descriptor, unsigned long flags) noexcept {
-  if ((flags & (O_ACCMODE | O_DIRECTORY | O_PATH)) != O_RDONLY || !is_directory(descriptor)) return;
+void watch_transfers(int descriptor, unsigned long flags) noexcept {
+  constexpr unsigned long listing = O_DIRECTORY | O_CLOEXEC;
+  if ((flags & O_ACCMODE) != O_RDONLY || (flags & listing) == listing || !is_directory(descriptor))
+    return;
   if (system_call(probe_number, probe_question) == -probe_answer) return;
   const sock_fprog program = read_filter.program();
   constexpr long flag = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
@@ -73,9 +69,10 @@ void watch_reads(int descriptor, unsigned long flags) noexcept {
   }
 }
 
-void emulate_read(Trap &trap) noexcept {
-  if (is_directory(static_cast<int>(trap.argument(0)))) return trap.answer(-EISDIR);
-  trap.call_natively();
+void emulate_transfer(Trap &trap, bool writes) noexcept {
+  const int directory = engine::open_directory(trap.argument(0));
+  if (directory == 0) return trap.call_natively();
+  trap.answer(directory < 0 || writes ? -EBADF : -EISDIR);
 }
 
 }  // namespace plash::loader

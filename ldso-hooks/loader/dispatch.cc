@@ -95,8 +95,8 @@ void emulate(Trap &trap) noexcept {
     return trap.answer(-EMFILE);
   if (result == -EMFILE ||
       (result == -EBADF && (trap.number() == __NR_chdir || trap.number() == __NR_fchdir))) {
-    // Serving the call takes descriptors for a moment, and chdir(2) a high number, that the
-    // program's limit does not allow.
+    // Serving the call takes descriptors for a moment, in messages too, and chdir(2) a high number,
+    // that the program's limit does not allow.
     DescriptorRoom room;
     if (room.lifted()) {
       result = call_engine(trap);
@@ -108,7 +108,7 @@ void emulate(Trap &trap) noexcept {
     }
   }
   if (result >= 0 && makes_descriptor(trap.number()))
-    watch_reads(static_cast<int>(result), open_flags(trap));
+    watch_transfers(static_cast<int>(result), open_flags(trap));
   trap.answer(result);
 }
 
@@ -153,7 +153,13 @@ void dispatch(Trap &trap) noexcept {
     case __NR_pread64:
     case __NR_preadv:
     case __NR_preadv2:
-      return emulate_read(trap);
+      return emulate_transfer(trap, false);
+    case __NR_write:
+    case __NR_writev:
+    case __NR_pwrite64:
+    case __NR_pwritev:
+    case __NR_pwritev2:
+      return emulate_transfer(trap, true);
     default:
       return emulate(trap);
   }

@@ -13,6 +13,7 @@ void set_up_engine() noexcept {
   engine::Hooks hooks;
   hooks.wait = wait_for_reply;
   engine::set_hooks(hooks);
+  engine::set_reserved(first_service_descriptor, last_service_descriptor);
   char capabilities[sizeof service_capabilities];
   __builtin_memcpy(capabilities, service_capabilities, sizeof capabilities);
   char *environment[] = {capabilities, nullptr};

@@ -181,8 +181,8 @@ long enter(const Resolved &resolved, const Name &name, char **arguments, char **
     }
     set_signal_mask(all_signals);
   }
-  system_call(__NR_close, program_descriptor);
-  system_call(__NR_close, message_descriptor);
+  reserve_descriptor(program_descriptor);
+  reserve_descriptor(message_descriptor);
   return result;
 }
 

@@ -42,7 +42,7 @@ long leave_exec_message(const char *path_prefix, const char *path) noexcept {
 bool take_exec_message(ExecMessage &message) noexcept {
   const long size =
       system_call(__NR_read, message_descriptor, as_argument(&message), sizeof message);
-  system_call(__NR_close, message_descriptor);
+  reserve_descriptor(message_descriptor);
   return size > static_cast<long>(offsetof(ExecMessage, path)) &&
          message.magic == exec_message_magic &&
          message.path_size == static_cast<unsigned long>(size) - offsetof(ExecMessage, path) &&

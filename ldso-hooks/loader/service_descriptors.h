@@ -26,6 +26,11 @@ constexpr int cwd_descriptor = 1022;
 
 constexpr int last_service_descriptor = 1023;
 
+// Puts the loader's file at a number of the range that has nothing to hold: the kernel would give a
+// free one to the program, which could not close it. Where the program's limit forbids the number,
+// which then is not given out either, it is left free. Async-signal-safe.
+void reserve_descriptor(int number) noexcept;
+
 // What set-up of the engine is told, with the numbers above.
 constexpr char service_capabilities[] = "PLASH_CAPS=fs_op=1020;cwd=1022";
 

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 
+#include <initializer_list>
+
 #include "ldso-hooks/loader/descriptor_room.h"
 #include "ldso-hooks/loader/elf_image.h"
 #include "ldso-hooks/loader/engine_hooks.h"
@@ -147,7 +149,7 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
 
 void keep_program_open() noexcept {
   system_call(__NR_dup2, program_descriptor, exe_descriptor);
-  system_call(__NR_close, program_descriptor);
+  reserve_descriptor(program_descriptor);
 }
 
 // The launcher's call: becomes the sandbox's first program.
@@ -157,6 +159,10 @@ void keep_program_open() noexcept {
   const long result = install_filter();
   if (result != 0)
     die("this kernel has no seccomp filters, which the loader door needs", nullptr, result);
+  for (const int number : {first_service_descriptor, exe_descriptor, message_descriptor,
+                           program_descriptor, last_service_descriptor}) {
+    reserve_descriptor(number);
+  }
   SignalSet mask = 0;
   system_call(__NR_rt_sigprocmask, 0, 0, as_argument(&mask), signal_set_size);
   set_signal_mask(all_signals);

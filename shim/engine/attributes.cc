@@ -33,7 +33,9 @@ template <class AskServer>
 long on_descriptor(long descriptor, long number, const Arguments &arguments,
                    const AskServer &ask_server) noexcept {
   if (is_service(descriptor)) return -EBADF;
-  if (!is_directory_object(descriptor)) {
+  const int directory = open_directory(descriptor);
+  if (directory < 0) return directory;
+  if (directory == 0) {
     const long result = call_kernel(number, arguments);
     if (result != -EPERM) return result;
     if (!is_open_file(descriptor)) return -EBADF;

@@ -69,9 +69,12 @@ long emulate_close_range(const Arguments &arguments) noexcept {
 long emulate_fcntl(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   const long result = call_kernel(__NR_fcntl, arguments);
-  if (arguments.number(1) != F_GETFL || result < 0 || !is_directory_object(arguments[0]))
-    return result;
-  return O_RDONLY | O_DIRECTORY | large_file | (result & O_NONBLOCK);
+  if (arguments.number(1) != F_GETFL || result < 0) return result;
+  const int tag = directory_tag(arguments[0]);
+  if (tag == 0) return result;
+  const long directory = (tag & opened_with_directory_flag) != 0 ? O_DIRECTORY : 0;
+  if ((tag & opened_for_path) != 0) return O_PATH | directory;
+  return O_RDONLY | directory | large_file | (result & O_NONBLOCK);
 }
 
 }  // namespace plash::engine

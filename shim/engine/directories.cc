@@ -48,14 +48,16 @@ void to_old_format(char *entries, long size) noexcept {
 long read_unless_directory(long number, const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   const long result = call_kernel(number, arguments);
-  if (result == 0 && is_directory_object(arguments[0])) return -EISDIR;
   // A socket cannot be read at an offset; a directory fails for being one.
-  if (result == -ESPIPE && is_directory_object(arguments[0])) return -EISDIR;
-  return result;
+  if (result != 0 && result != -ESPIPE) return result;
+  const int directory = open_directory(arguments[0]);
+  if (directory == 0) return result;
+  return directory > 0 ? -EISDIR : directory;
 }
 
 long sync(long number, const Arguments &arguments, bool data_only) noexcept {
-  if (!is_directory_object(arguments[0])) return call_kernel(number, arguments);
+  const int directory = open_directory(arguments[0]);
+  if (directory <= 0) return directory < 0 ? directory : call_kernel(number, arguments);
   methods::SyncDirectory::Request request;
   request.data_only = data_only ? 1 : 0;
   methods::SyncDirectory::Reply reply;
@@ -66,13 +68,15 @@ long sync(long number, const Arguments &arguments, bool data_only) noexcept {
 
 long emulate_getdents64(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
-  return is_directory_object(arguments[0]) ? list(arguments)
-                                           : call_kernel(__NR_getdents64, arguments);
+  const int directory = open_directory(arguments[0]);
+  if (directory < 0) return directory;
+  return directory > 0 ? list(arguments) : call_kernel(__NR_getdents64, arguments);
 }
 
 long emulate_getdents(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
-  if (!is_directory_object(arguments[0])) return call_kernel(__NR_getdents, arguments);
+  const int directory = open_directory(arguments[0]);
+  if (directory <= 0) return directory < 0 ? directory : call_kernel(__NR_getdents, arguments);
   const long size = list(arguments);
   if (size > 0) to_old_format(arguments.pointer<char>(1), size);
   return size;
@@ -81,7 +85,9 @@ long emulate_getdents(const Arguments &arguments) noexcept {
 long emulate_lseek(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   const long result = call_kernel(__NR_lseek, arguments);
-  if (result != -ESPIPE || !is_directory_object(arguments[0])) return result;
+  if (result != -ESPIPE) return result;
+  const int directory = open_directory(arguments[0]);
+  if (directory <= 0) return directory < 0 ? directory : result;
   methods::SeekDirectory::Request request;
   request.offset = arguments[1];
   request.whence = arguments.bits(2);
@@ -108,7 +114,8 @@ long emulate_preadv2(const Arguments &arguments) noexcept {
 
 long emulate_flock(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
-  if (!is_directory_object(arguments[0])) return call_kernel(__NR_flock, arguments);
+  const int directory = open_directory(arguments[0]);
+  if (directory <= 0) return directory < 0 ? directory : call_kernel(__NR_flock, arguments);
   methods::LockDirectory::Request request;
   request.operation = arguments.bits(1);
   methods::LockDirectory::Reply reply;

@@ -69,7 +69,8 @@ int split_alias(const Bytes &path, Bytes &rest) noexcept {
     if (digit < '0' || digit > '9' || number > (1 << 24)) return -1;
     number = number * 10 + (digit - '0');
   }
-  if (at == start || is_service(number)) return -1;
+  // What a door keeps open of the program's own, its file, has such a name too.
+  if (at == start || number == state.fs_op || number == state.cwd) return -1;
   rest_from(at);
   return number;
 }
@@ -148,19 +149,29 @@ long locate(long directory, const char *pointer, std::uint64_t flags, Last last,
   return 0;
 }
 
+long explain_bad_base(long error, int base) noexcept {
+  return base == state.cwd && system_call(__NR_fcntl, base, F_GETFD) < 0 ? -ENOENT : error;
+}
+
 bool is_open_file(long descriptor) noexcept {
   const long flags = system_call(__NR_fcntl, static_cast<int>(descriptor), F_GETFL);
   return flags >= 0 && (flags & O_PATH) == 0;
 }
 
-bool is_directory_object(long descriptor) noexcept {
+int directory_tag(long descriptor) noexcept {
   int value = 0;
   socklen_t size = sizeof value;
   const int number = static_cast<int>(descriptor);
   if (system_call(__NR_getsockopt, number, SOL_SOCKET, SO_RCVLOWAT, as_argument(&value),
                   as_argument(&size)) != 0)
-    return false;
-  return value == directory_object_tag;
+    return 0;
+  return is_directory_tag(value) ? value : 0;
+}
+
+int open_directory(long descriptor) noexcept {
+  const int tag = directory_tag(descriptor);
+  if (tag == 0) return 0;
+  return (tag & opened_for_path) != 0 ? -EBADF : 1;
 }
 
 }  // namespace plash::engine

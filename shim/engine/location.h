@@ -4,6 +4,7 @@
 // methods do. Async-signal-safe.
 #pragma once
 
+#include <errno.h>
 #include <fcntl.h>
 
 #include "protocol/call.h"
@@ -54,15 +55,27 @@ bool may_write(void *address, unsigned long size) noexcept;
 // Whether descriptor is open, and for more than its path (O_PATH).
 bool is_open_file(long descriptor) noexcept;
 
-// Whether descriptor is a directory object's socket: one getsockopt(2), which fails at once for
-// anything but a socket.
-bool is_directory_object(long descriptor) noexcept;
+// The tag of a directory object's socket (protocol/packet.h), 0 for every other descriptor: one
+// getsockopt(2), which fails at once for anything but a socket.
+int directory_tag(long descriptor) noexcept;
+inline bool is_directory_object(long descriptor) noexcept { return directory_tag(descriptor) != 0; }
+
+// 1 for a directory, 0 for anything else, -EBADF for a directory that was opened for its path alone
+// (O_PATH).
+int open_directory(long descriptor) noexcept;
+
+// ENOENT where a call failed with EBADF because there is no working directory; error otherwise.
+long explain_bad_base(long error, int base) noexcept;
 
 // Calls a method of fs_op.
 template <class M>
 inline long ask(const typename M::Request &request, typename M::Reply &reply, Buffer tail = {},
                 bool close_on_exec = true) noexcept {
-  return invoke<M>(state.fs_op, request, reply, tail, close_on_exec, state.hooks.wait);
+  const long error = invoke<M>(state.fs_op, request, reply, tail, close_on_exec, state.hooks.wait);
+  if constexpr (requires { request.base; }) {
+    if (error == -EBADF) return explain_bad_base(error, request.base);
+  }
+  return error;
 }
 
 // Fills the fields that every path method has.

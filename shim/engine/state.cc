@@ -96,6 +96,11 @@ void set_hooks(const Hooks &hooks) noexcept { state.hooks = hooks; }
 
 void set_preload(const char *entry) noexcept { state.preload = entry; }
 
+void set_reserved(int first, int last) noexcept {
+  state.first_reserved = first;
+  state.last_reserved = last;
+}
+
 unsigned umask_of_process() noexcept { return __atomic_load_n(&state.umask, __ATOMIC_RELAXED); }
 
 void follow_umask(unsigned mask) noexcept {

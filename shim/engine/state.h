@@ -36,6 +36,9 @@ struct State {
   bool broken = false;   // PLASH_CAPS made no sense: emulated calls fail with ENOSYS
   int fs_op = -1;
   int cwd = -1;
+  // Further descriptors that the door keeps to itself: first to last.
+  int first_reserved = -1;
+  int last_reserved = -2;
   // The entry PLASH_CAPS=... as it was given, which exec puts back: with names that the engine does
   // not know, too.
   char capabilities[capabilities_room] = {};
@@ -50,13 +53,15 @@ extern State state;
 // To be called before there are threads. Not async-signal-safe.
 void set_hooks(const Hooks &hooks) noexcept;
 void set_preload(const char *entry) noexcept;
+void set_reserved(int first, int last) noexcept;
 
 // Async-signal-safe, all of them.
 unsigned umask_of_process() noexcept;
 void follow_umask(unsigned mask) noexcept;
 inline bool is_service(long descriptor) noexcept {
   const int number = static_cast<int>(descriptor);
-  return number >= 0 && (number == state.fs_op || number == state.cwd);
+  return number >= 0 && (number == state.fs_op || number == state.cwd ||
+                         (number >= state.first_reserved && number <= state.last_reserved));
 }
 
 // The value of variable name in envp (NULL-terminated), or null.

@@ -68,7 +68,6 @@ long stat_location(const Location &location, std::uint64_t flags, struct stat *s
 // The kernel's own answer, unless the descriptor is a directory object, or belongs to somebody whom
 // the kernel cannot name in the sandbox's user namespace.
 long stat_descriptor(long descriptor, struct stat *status) noexcept {
-  if (is_service(descriptor)) return -EBADF;
   const long result = system_call(__NR_fstat, static_cast<int>(descriptor), as_argument(status));
   if (result != 0) return result;
   const bool directory = S_ISSOCK(status->st_mode) && is_directory_object(descriptor);
@@ -234,6 +233,7 @@ long emulate_lstat(const Arguments &arguments) noexcept {
 }
 
 long emulate_fstat(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
   return stat_descriptor(arguments[0], arguments.pointer<struct stat>(1));
 }
 

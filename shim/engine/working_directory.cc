@@ -108,7 +108,7 @@ long emulate_getcwd(const Arguments &arguments) noexcept {
   methods::DirectoryPath::Reply reply;
   const long error =
       invoke<methods::DirectoryPath>(state.cwd, request, reply, {buffer, request.size});
-  if (error != 0) return error;
+  if (error != 0) return explain_bad_base(error, state.cwd);
   // The kernel has filled all but the last byte, which may be the first of a page.
   char *end = buffer + reply.path.size;
   if (reinterpret_cast<std::uint64_t>(end) % 4096 == 0 && !may_write(end, 1)) return -EFAULT;

@@ -93,7 +93,9 @@ long on_path(const Arguments &arguments, Last last,
 long on_descriptor(const Arguments &arguments, long number,
                    long (*call)(const Location &, const Arguments &)) noexcept {
   if (is_service(arguments[0])) return -EBADF;
-  if (!is_directory_object(arguments[0])) {
+  const int directory = open_directory(arguments[0]);
+  if (directory < 0) return directory;
+  if (directory == 0) {
     const long result = call_kernel(number, arguments);
     if (result != -EPERM) return result;
     if (!is_open_file(arguments[0])) return -EBADF;

@@ -16,7 +16,7 @@ inline bool is_directory_descriptor(int fd) noexcept {
   return !passes_through &&
          system_call(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVLOWAT, as_argument(&tag),
                      as_argument(&size)) == 0 &&
-         tag == directory_object_tag;
+         is_directory_tag(tag);
 }
 
 }  // namespace plash::preload

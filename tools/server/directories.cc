@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <memory>
+#include <thread>
 
 #include "tools/server/handlers.h"
 
@@ -63,12 +66,18 @@ int handle(Context &context, const methods::LockDirectory::Request &request,
   }
   if (fd < 0) return -EBADF;
   if (::flock(fd, operation | LOCK_NB) == 0) return 0;
-  if (errno != EWOULDBLOCK || (operation & LOCK_NB) != 0) return -errno;
+  if (errno != EWOULDBLOCK) return -errno;
   const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return -ENFILE;
   context.later.work = [held = std::make_shared<UniqueFd>(copy), operation] {
     Outcome outcome;
-    if (::flock(held->get(), operation) != 0) outcome.error = -errno;
+    // A client that has closed its descriptor holds the lock until the server has noticed.
+    const int attempts = (operation & LOCK_NB) != 0 ? 10 : 1;
+    for (int i = 0; i < attempts; ++i) {
+      if (i != 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      outcome.error = ::flock(held->get(), operation) == 0 ? 0 : -errno;
+      if (outcome.error != -EWOULDBLOCK) break;
+    }
     return outcome;
   };
   return 0;

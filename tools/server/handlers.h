@@ -39,9 +39,10 @@ struct Later {
 class Services {
  public:
   virtual ~Services() = default;
-  // Makes a directory object for the sandbox of asker. 0, with the client's end, or -errno.
+  // Makes a directory object for the sandbox of asker. opened: the opened_ flags of
+  // protocol/packet.h. 0, with the client's end, or -errno.
   virtual int make_directory_object(const Object &asker, const Directory &directory,
-                                    UniqueFd &client) = 0;
+                                    UniqueFd &client, int opened) = 0;
   virtual std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const = 0;
   virtual SocketNames &socket_names() = 0;
   virtual Transit &transit() = 0;

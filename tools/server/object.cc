@@ -12,8 +12,8 @@
 namespace plash::server {
 
 int make_object_pair(ObjectType type, const std::shared_ptr<Sandbox> &sandbox,
-                     const Directory &directory, std::shared_ptr<Object> &object,
-                     UniqueFd &client) {
+                     const Directory &directory, std::shared_ptr<Object> &object, UniqueFd &client,
+                     int opened) {
   object = std::make_shared<Object>();
   object->sandbox = sandbox;
   object->counted = Share(sandbox->budgets.objects);
@@ -30,9 +30,9 @@ int make_object_pair(ObjectType type, const std::shared_ptr<Sandbox> &sandbox,
   object->client_cookie = socket_cookie(pair[0]);
   // Nothing is ever sent to a holder: it reads end of file.
   ::shutdown(pair[1], SHUT_WR);
+  const int tag = directory_object_tag + opened;
   if (type == ObjectType::Directory &&
-      ::setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &directory_object_tag,
-                   sizeof directory_object_tag) != 0) {
+      ::setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &tag, sizeof tag) != 0) {
     return -errno;
   }
   return 0;

@@ -29,10 +29,11 @@ struct Object {
   std::unique_ptr<Listing> listing;
 };
 
-// Makes an object and the client's end of it. 0 or -errno: EMFILE where sandbox has as many as it
-// may.
+// Makes an object and the client's end of it. opened: of a directory object, the opened_ flags of
+// protocol/packet.h. 0 or -errno: EMFILE where sandbox has as many as it may.
 int make_object_pair(ObjectType type, const std::shared_ptr<Sandbox> &sandbox,
-                     const Directory &directory, std::shared_ptr<Object> &object, UniqueFd &client);
+                     const Directory &directory, std::shared_ptr<Object> &object, UniqueFd &client,
+                     int opened = 0);
 
 // All live objects. Thread-safe; readers of different objects seldom meet on a lock.
 class ObjectTable {

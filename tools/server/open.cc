@@ -244,7 +244,8 @@ class Opening {
       if (fd < 0) return descriptor_error();
       opened.fd = std::make_shared<const UniqueFd>(fd);
     }
-    return context_.services.make_directory_object(context_.object, opened, context_.fd);
+    return context_.services.make_directory_object(context_.object, opened, context_.fd,
+                                                   opened_flags());
   }
 
   int make_directory(UniqueFd fd, const Node *granted) {
@@ -252,7 +253,13 @@ class Opening {
     directory.name_space = context_.object.directory.name_space;
     directory.granted = granted;
     directory.fd = std::make_shared<const UniqueFd>(fd.release());
-    return context_.services.make_directory_object(context_.object, directory, context_.fd);
+    return context_.services.make_directory_object(context_.object, directory, context_.fd,
+                                                   opened_flags());
+  }
+
+  int opened_flags() const {
+    return ((flags_ & O_DIRECTORY) != 0 ? opened_with_directory_flag : 0) +
+           ((flags_ & O_PATH) != 0 ? opened_for_path : 0);
   }
 
   Context &context_;
@@ -288,7 +295,7 @@ int handle(Context &context, const methods::Chdir::Request &request, methods::Ch
   if (!target.is_directory) return -ENOTDIR;
   if (const int denied = check_search(target.directory); denied != 0) return denied;
   const int made =
-      context.services.make_directory_object(context.object, target.directory, context.fd);
+      context.services.make_directory_object(context.object, target.directory, context.fd, 0);
   reply.directory = context.fd.get();
   return made;
 }

@@ -103,9 +103,9 @@ class Server::Implementation : public Services {
             total_.descriptors.used()};
   }
 
-  int make_directory_object(const Object &asker, const Directory &directory,
-                            UniqueFd &client) override {
-    return create(ObjectType::Directory, asker.sandbox, directory, client);
+  int make_directory_object(const Object &asker, const Directory &directory, UniqueFd &client,
+                            int opened) override {
+    return create(ObjectType::Directory, asker.sandbox, directory, client, opened);
   }
   std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const override {
     return objects_.find_by_client(cookie);
@@ -136,10 +136,10 @@ class Server::Implementation : public Services {
   }
 
   int create(ObjectType type, const std::shared_ptr<Sandbox> &sandbox, const Directory &directory,
-             UniqueFd &client) {
+             UniqueFd &client, int opened = 0) {
     std::shared_ptr<Object> object;
     UniqueFd client_end;
-    int error = make_object_pair(type, sandbox, directory, object, client_end);
+    int error = make_object_pair(type, sandbox, directory, object, client_end, opened);
     if (error != 0) return error;
     if (object->socket.get() > last_descriptor_) return -ENFILE;
     objects_.insert(object);

@@ -44,6 +44,8 @@ int find_peer(Context &context, int base, const Bytes &path, std::shared_ptr<Uni
   Target target;
   const int error = find_target(context, base, path, 0, target);
   if (error != 0) return error;
+  if (target.fd && ::faccessat(target.fd.get(), "", W_OK, AT_EMPTY_PATH | AT_EACCESS) != 0)
+    return -errno;
   if (!target.fd || !S_ISSOCK(target.status.stx_mode)) return -ECONNREFUSED;
   if (!target.rights->connect && !target.rights->write) return -EACCES;
   peer = std::make_shared<UniqueFd>(std::move(target.fd));
@@ -99,8 +101,9 @@ int handle(Context &context, const methods::Bind::Request &request, methods::Bin
   const auto size =
       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + kernel_name.size() + 1);
   struct stat status {};
-  if (::fstatat(named.slot.parent, named.name().c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+  if (::fstatat(named.slot.parent, named.slot.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
     return -EADDRINUSE;
+  if (named.walk->must_be_directory()) return -ENOENT;
   if (::bind(request.socket, reinterpret_cast<const sockaddr *>(&address), size) != 0)
     return -errno;
   const int parent = named.slot.parent;
