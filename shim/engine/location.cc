@@ -26,10 +26,12 @@ bool starts_with(const Bytes &text, const char *start, std::uint64_t &size) noex
   return text.size > size && memcmp(text.data, start, size) == 0;
 }
 
-// How long "/proc/PID/fd/" is at path's start, or 0 where it is not there or of another process.
+// How long "/proc/self", "/proc/thread-self" or "/proc/PID" is at path's start, or 0 where it is
+// not there or of another process.
 std::uint64_t size_of_own_directory(const Bytes &path) noexcept {
-  constexpr char end[] = "/fd/";
   std::uint64_t at = 0;
+  if (starts_with(path, "/proc/self/", at) || starts_with(path, "/proc/thread-self/", at))
+    return at - 1;
   if (!starts_with(path, "/proc/", at)) return 0;
   long number = 0;
   const std::uint64_t first = at;
@@ -37,10 +39,15 @@ std::uint64_t size_of_own_directory(const Bytes &path) noexcept {
     number = number * 10 + (path.data[at] - '0');
     if (number > (1 << 24)) return 0;
   }
-  if (at == first || path.size - at < sizeof end - 1 ||
-      memcmp(path.data + at, end, sizeof end - 1) != 0 || number != system_call(__NR_getpid))
-    return 0;
-  return at + sizeof end - 1;
+  return at != first && number == system_call(__NR_getpid) ? at : 0;
+}
+
+// What follows start in text.
+bool take_start(const Bytes &text, const char *start, Bytes &rest) noexcept {
+  const std::uint64_t size = strlen(start);
+  if (text.size < size || memcmp(text.data, start, size) != 0) return false;
+  rest = {text.data + size, text.size - size};
+  return true;
 }
 
 // The descriptor that the first components of path name, or -1; rest is what follows, from the
@@ -57,10 +64,11 @@ int split_alias(const Bytes &path, Bytes &rest) noexcept {
     }
   }
   std::uint64_t start = 0;
-  if (!starts_with(path, "/dev/fd/", start) && !starts_with(path, "/proc/self/fd/", start) &&
-      !starts_with(path, "/proc/thread-self/fd/", start)) {
-    start = size_of_own_directory(path);
-    if (start == 0) return -1;
+  if (!starts_with(path, "/dev/fd/", start)) {
+    const std::uint64_t own = size_of_own_directory(path);
+    Bytes numbers;
+    if (own == 0 || !take_start({path.data + own, path.size - own}, "/fd/", numbers)) return -1;
+    start = path.size - numbers.size;
   }
   int number = 0;
   std::uint64_t at = start;
@@ -75,9 +83,21 @@ int split_alias(const Bytes &path, Bytes &rest) noexcept {
   return number;
 }
 
+// A relative path from what follows a name.
+Bytes without_slashes(Bytes rest) noexcept {
+  while (rest.size != 0 && *rest.data == '/') rest = {rest.data + 1, rest.size - 1};
+  return rest.size != 0 ? rest : Bytes{".", 1};
+}
+
 // An absolute path that begins with another name of a descriptor: from there on.
 long replace_alias(Last last, Location &location) noexcept {
   Bytes rest;
+  if (is_own_working_directory(location.path, rest) && (rest.size != 0 || last == Last::follow)) {
+    if (state.cwd < 0) return -ENOENT;
+    location.base = state.cwd;
+    location.path = without_slashes(rest);
+    return 0;
+  }
   const int alias = split_alias(location.path, rest);
   if (alias < 0 || (rest.size == 0 && last != Last::follow)) return 0;
   // A descriptor that is not open is a name that does not exist.
@@ -88,12 +108,17 @@ long replace_alias(Last last, Location &location) noexcept {
     location.flags = AT_EMPTY_PATH;
     return 0;
   }
-  while (rest.size != 0 && *rest.data == '/') rest = {rest.data + 1, rest.size - 1};
-  location.path = rest.size != 0 ? rest : Bytes{".", 1};
+  location.path = without_slashes(rest);
   return 0;
 }
 
 }  // namespace
+
+bool is_own_working_directory(const Bytes &path, Bytes &rest) noexcept {
+  const std::uint64_t own = size_of_own_directory(path);
+  return own != 0 && take_start({path.data + own, path.size - own}, "/cwd", rest) &&
+         (rest.size == 0 || *rest.data == '/');
+}
 
 bool may_read(const void *address, unsigned long size) noexcept {
   if (!may_be_mapped(address)) return false;

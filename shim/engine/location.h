@@ -45,6 +45,10 @@ long locate(long directory, const char *pointer, std::uint64_t flags, Last last,
 // The descriptor that path is another name for, or -1.
 int descriptor_alias(const Bytes &path) noexcept;
 
+// Whether path begins with the process's own working directory, /proc/self/cwd; rest is what
+// follows, from the slash.
+bool is_own_working_directory(const Bytes &path, Bytes &rest) noexcept;
+
 // Measures the NUL-terminated string at pointer. 0, or -EFAULT, -ENAMETOOLONG beyond 4095 bytes.
 long take_string(const char *pointer, Bytes &bytes) noexcept;
 

@@ -184,7 +184,9 @@ long readlink_at(long directory, const char *path, char *buffer, long size) noex
   Location location;
   long error = locate(directory, path, 0, Last::keep, location);
   if (error != 0) return error;
-  if (const int alias = descriptor_alias(location.path); alias >= 0) {
+  if (Bytes rest; is_own_working_directory(location.path, rest) && rest.size == 0) {
+    location = {state.cwd, {"", 0}, 0};
+  } else if (const int alias = descriptor_alias(location.path); alias >= 0) {
     const long link = read_descriptor_link(alias, buffer, size);
     if (link != 0) return link;
     location = {alias, {"", 0}, 0};

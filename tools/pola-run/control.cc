@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace plash::pola_run {
 
@@ -13,20 +14,65 @@ void ControlMessage::set_text(const std::string &message) {
   text[message.copy(text, length)] = '\0';
 }
 
-bool send_control(int socket, const ControlMessage &message) noexcept {
+bool send_control(int socket, const ControlMessage &message,
+                  const ControlDescriptors *descriptors) noexcept {
+  ControlMessage sent_message = message;
+  alignas(cmsghdr) char control[CMSG_SPACE(control_descriptors * sizeof(int))] = {};
+  iovec vector{&sent_message, sizeof sent_message};
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  std::size_t count = 0;
+  if (descriptors != nullptr) {
+    auto *rights = reinterpret_cast<cmsghdr *>(control);
+    for (std::size_t i = 0; i < descriptors->size(); ++i) {
+      const int descriptor = (*descriptors)[i].get();
+      sent_message.has_descriptor[i] = descriptor >= 0;
+      if (descriptor < 0) continue;
+      std::memcpy(CMSG_DATA(rights) + count++ * sizeof(int), &descriptor, sizeof descriptor);
+    }
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+  }
+  if (count != 0) {
+    header.msg_control = control;
+    header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  }
   ssize_t sent;
   do {
-    sent = ::send(socket, &message, sizeof message, MSG_NOSIGNAL);
+    sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   return sent == sizeof message;
 }
 
-bool receive_control(int socket, ControlMessage &message) noexcept {
+bool receive_control(int socket, ControlMessage &message,
+                     ControlDescriptors *descriptors) noexcept {
+  alignas(cmsghdr) char control[CMSG_SPACE(control_descriptors * sizeof(int))] = {};
+  iovec vector{&message, sizeof message};
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  if (descriptors != nullptr) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+  }
   ssize_t received;
   do {
-    received = ::recv(socket, &message, sizeof message, 0);
+    received = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
   } while (received < 0 && errno == EINTR);
-  return received == sizeof message;
+  if (received != sizeof message) return false;
+  const cmsghdr *rights = CMSG_FIRSTHDR(&header);
+  if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return true;
+  const std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < descriptors->size() && taken < count; ++i) {
+    if (!message.has_descriptor[i]) continue;
+    int descriptor;
+    std::memcpy(&descriptor, CMSG_DATA(rights) + taken++ * sizeof(int), sizeof descriptor);
+    (*descriptors)[i].reset(descriptor);
+  }
+  return true;
 }
 
 }  // namespace plash::pola_run

@@ -4,8 +4,11 @@
 // their own that the program never holds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+
+#include "tools/support/unique_fd.h"
 
 namespace plash::pola_run {
 
@@ -31,15 +34,23 @@ struct ControlMessage {
   bool has_terminal = false;  // of stopped and ended: the sandbox has the terminal
   bool queued = false;        // by sigqueue(3), with value
   int value = 0;
-  char text[512] = {};  // NUL-terminated; cut off where it is longer
+  std::array<bool, 2> has_descriptor = {};  // of isolated: which of its descriptors there are
+  char text[512] = {};                      // NUL-terminated; cut off where it is longer
 
   void set_text(const std::string &message);
 };
 
-// Sends; false where the other side is gone.
-bool send_control(int socket, const ControlMessage &message) noexcept;
+// Descriptors that go with a message, -1 for one that is missing.
+constexpr int control_descriptors = 2;
+using ControlDescriptors = std::array<UniqueFd, control_descriptors>;
 
-// Waits for the next message; false where the other side is gone.
-bool receive_control(int socket, ControlMessage &message) noexcept;
+// Sends; false where the other side is gone. descriptors: null for none.
+bool send_control(int socket, const ControlMessage &message,
+                  const ControlDescriptors *descriptors = nullptr) noexcept;
+
+// Waits for the next message; false where the other side is gone. descriptors: where those that
+// come with it go; null to do without.
+bool receive_control(int socket, ControlMessage &message,
+                     ControlDescriptors *descriptors = nullptr) noexcept;
 
 }  // namespace plash::pola_run

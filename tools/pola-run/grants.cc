@@ -148,7 +148,8 @@ void grant_if_present(Planner &planner, const char *path, server::Rights rights 
 
 void grant_default_endowment(Planner &planner) {
   // Debian's /usr/bin names many programs through links in /etc/alternatives.
-  for (const char *path : {"/usr", "/bin", "/lib", "/lib64", "/etc/alternatives"}) {
+  for (const char *path :
+       {"/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/localtime"}) {
     grant_if_present(planner, path);
   }
   // Without it ld.so looks for each library in some forty directories, a call each.
@@ -201,6 +202,30 @@ std::vector<PlannedGrant> plan_replacement(const std::string &path, const std::s
   Planner planner;
   planner.replace(path, host_path);
   return planner.take();
+}
+
+void grant_own_mounts(SandboxMounts mounts, server::Namespace &name_space) {
+  // What the command line has put there stays.
+  const auto unless_taken = [](const auto &grant) {
+    try {
+      grant();
+    } catch (const std::system_error &) {
+    }
+  };
+  if (mounts.processes) {
+    unless_taken([&] { name_space.grant_processes("/proc", std::move(mounts.processes)); });
+    for (const auto &[name, target] : {std::pair{"/dev/fd", "/proc/self/fd"},
+                                       {"/dev/stdin", "/proc/self/fd/0"},
+                                       {"/dev/stdout", "/proc/self/fd/1"},
+                                       {"/dev/stderr", "/proc/self/fd/2"}}) {
+      unless_taken([&] { name_space.make_symlink(name, target); });
+    }
+  }
+  if (mounts.terminals) {
+    unless_taken(
+        [&] { name_space.grant_mount("/dev/pts", std::move(mounts.terminals), {.write = true}); });
+    unless_taken([&] { name_space.make_symlink("/dev/ptmx", "pts/ptmx"); });
+  }
 }
 
 void apply_grants(const std::vector<PlannedGrant> &grants, server::Namespace &name_space) {

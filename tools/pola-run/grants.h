@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/pola-run/isolation.h"
 #include "tools/pola-run/options.h"
 #include "tools/server/namespace.h"
 
@@ -32,5 +33,9 @@ void apply_grants(const std::vector<PlannedGrant> &grants, server::Namespace &na
 // path without empty components, "." and "..": a name in the sandbox, where nothing can be a
 // symlink yet. path: absolute.
 std::string normal_name(const std::string &path);
+
+// Of the default endowment: /proc, /dev/pts and /dev/ptmx, as far as mounts has them, and the names
+// of open descriptors in /dev. Before the server is started.
+void grant_own_mounts(SandboxMounts mounts, server::Namespace &name_space);
 
 }  // namespace plash::pola_run

@@ -36,8 +36,9 @@ void deny_paths(const IsolationSettings &settings) {
   enter_landlock(rules);
 }
 
-void isolate_by_namespaces(const IsolationSettings &settings) {
+SandboxMounts isolate_by_namespaces(const IsolationSettings &settings) {
   unshare_namespaces(settings.keep_network);
+  SandboxMounts mounts = make_sandbox_mounts();
   if (!settings.keep_network) bring_up_loopback();
   forbid_user_namespaces();
   enter_root(settings.root, settings.ids);
@@ -45,6 +46,7 @@ void isolate_by_namespaces(const IsolationSettings &settings) {
   drop_capabilities();
   deny_paths(settings);
   install_system_call_filter(false);
+  return mounts;
 }
 
 // The first process is to end whatever is left when the program ends, which here has no PID
@@ -68,13 +70,15 @@ void isolate_by_landlock() {
 
 }  // namespace
 
-void isolate(const IsolationSettings &settings) {
+SandboxMounts isolate(const IsolationSettings &settings) {
   switch (settings.kind) {
     case IsolationSettings::Kind::user_namespace:
       return isolate_by_namespaces(settings);
     case IsolationSettings::Kind::landlock:
-      return isolate_by_landlock();
+      isolate_by_landlock();
+      break;
   }
+  return {};
 }
 
 void enter_landlock_sandbox(const IsolationSettings &settings) {

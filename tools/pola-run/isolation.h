@@ -41,9 +41,22 @@ struct IsolationSettings {
 // PID 1 of the latter. To be called while there is one thread. (isolation_namespaces.cc)
 pid_t fork_into_namespaces();
 
+// File systems of the sandbox's own that are attached nowhere: their roots are the file server's.
+// Invalid where the kernel does not let them be made, as it does for procfs where parts of the
+// caller's are hidden (user_namespaces(7)).
+struct SandboxMounts {
+  UniqueFd processes;  // a procfs of the PID namespace
+  UniqueFd terminals;  // a devpts
+};
+
+// In new user, PID and mount namespaces, while the host's /proc can still be seen.
+// (isolation_mounts.cc)
+SandboxMounts make_sandbox_mounts();
+
 // Puts up the walls, in order: all of them for user_namespace; for landlock those that the
-// sandbox's first process can stand behind too, and enter_landlock_sandbox() the others.
-void isolate(const IsolationSettings &settings);
+// sandbox's first process can stand behind too, and enter_landlock_sandbox() the others. Returns
+// what the file server is to show, for user_namespace.
+SandboxMounts isolate(const IsolationSettings &settings);
 
 // For landlock, in the process that will be the program: the walls that its parent stays outside
 // of, out of reach for it.

@@ -39,7 +39,11 @@ std::string current_directory() {
 std::vector<PlannedGrant> plan(const Options &options, const Door &door,
                                TemporaryDirectories &temporary) {
   std::vector<PlannedGrant> grants = plan_grants(options);
-  for (const std::string &name : options.temporary_directories) {
+  std::vector<std::string> names = options.temporary_directories;
+  const auto is_shared_memory = [](const PlannedGrant &grant) { return grant.path == "/dev/shm"; };
+  if (options.default_endowment && std::none_of(grants.begin(), grants.end(), is_shared_memory))
+    names.emplace_back("/dev/shm");
+  for (const std::string &name : names) {
     grants.push_back(
         {normal_name(name), temporary.make(), {.write = true, .symlink = true, .connect = true}});
   }
@@ -159,8 +163,9 @@ int run(const Options &options) {
   if (options.explain) return show(options, program, grants, isolation_of(options, *door, grants));
   Terminal terminal;
   take_over_signals(program);
-  const Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door, grants),
-                                       terminal.get(), terminal.is_for_program());
+  Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door, grants), terminal.get(),
+                                 terminal.is_for_program());
+  if (options.default_endowment) grant_own_mounts(std::move(sandbox.mounts), *name_space);
   release_descriptors(descriptors);
   fs_op.reset();
   cwd.reset();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "tools/pola-run/control.h"
 #include "tools/pola-run/error.h"
@@ -29,10 +30,12 @@ void send_kind(int control, Kind kind) {
   sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
   ControlMessage message;
+  ControlDescriptors mounts;
   if (!receive_control(control, message)) ::_exit(1);  // pola-run could not go on
   try {
     if (isolation) {
-      isolate(*isolation);
+      SandboxMounts made = isolate(*isolation);
+      mounts = {std::move(made.processes), std::move(made.terminals)};
       if (isolation->kind == IsolationSettings::Kind::landlock) {
         program.enter_walls = [&isolation] { enter_landlock_sandbox(*isolation); };
       }
@@ -46,7 +49,10 @@ void send_kind(int control, Kind kind) {
     send_control(control, message);
     ::_exit(1);
   }
-  send_kind(control, Kind::isolated);
+  message = {};
+  message.kind = Kind::isolated;
+  send_control(control, message, &mounts);
+  for (UniqueFd &mount : mounts) mount.reset();
   if (!program.starts) {
     receive_control(control, message);  // until pola-run has seen enough
     ::_exit(0);
@@ -54,12 +60,14 @@ void send_kind(int control, Kind kind) {
   run_init(program, control, terminal, foreground);
 }
 
-void await_isolation(int control) {
+SandboxMounts await_isolation(int control) {
   ControlMessage message;
-  if (!receive_control(control, message)) {
+  ControlDescriptors mounts;
+  if (!receive_control(control, message, &mounts)) {
     throw Error(ExitStatus::failure, "the sandbox's first process died while it was set up");
   }
   if (message.kind != Kind::isolated) throw Error(ExitStatus::failure, message.text);
+  return {std::move(mounts[0]), std::move(mounts[1])};
 }
 
 }  // namespace
@@ -80,16 +88,17 @@ Sandbox fork_sandbox(Program &program, const std::optional<IsolationSettings> &i
     run_child(program, isolation, childs_control.get(), terminal, foreground);
   }
   childs_control.reset();
+  SandboxMounts mounts;
   try {
     if (in_namespaces) map_ids(child, isolation->ids);
     send_kind(control.get(), Kind::ids_mapped);
-    await_isolation(control.get());
+    mounts = await_isolation(control.get());
   } catch (...) {
     control.reset();  // which ends the child
     ::waitpid(child, nullptr, 0);
     throw;
   }
-  return {child, std::move(control)};
+  return {child, std::move(control), std::move(mounts)};
 }
 
 }  // namespace plash::pola_run

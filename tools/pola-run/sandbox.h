@@ -16,6 +16,7 @@ namespace plash::pola_run {
 struct Sandbox {
   pid_t first_process;  // a child of the caller
   UniqueFd control;     // see control.h
+  SandboxMounts mounts;
 };
 
 // Forks a process that isolates itself and runs the program, if that starts; returns when all walls

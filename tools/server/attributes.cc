@@ -100,7 +100,10 @@ int handle(Context &context, const methods::Readlink::Request &request,
   if (target.node != nullptr && target.node->link) {
     context.bytes = *target.node->link;
   } else if (target.fd && S_ISLNK(target.status.stx_mode)) {
-    auto text = read_link(target.fd.get(), "");
+    Directory around;
+    around.name_space = context.object.directory.name_space;
+    around.granted = target.granted;
+    auto text = link_target(around, target.fd.get());
     if (const int *failure = std::get_if<int>(&text)) return *failure;
     context.bytes = std::get<std::string>(text);
   } else if (request.path.size == 0) {

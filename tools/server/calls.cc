@@ -11,6 +11,7 @@
 
 #include "tools/server/call_log.h"
 #include "tools/server/object.h"
+#include "tools/server/process_files.h"
 
 namespace plash::server {
 namespace {
@@ -69,6 +70,7 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   std::string description;
   if (decode_message<M>(message, descriptors, request)) {
     if (options_.log) description = describe_request<M>(request);
+    const CallerOfThread caller(message.reply_socket.get());
     try {
       error = handle(context, request, reply);
     } catch (const std::bad_alloc &) {

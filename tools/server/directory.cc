@@ -141,6 +141,10 @@ std::variant<std::string, int> path_of(const Directory &directory) {
   return path + *below;
 }
 
+bool is_in_processes(const Node *granted) {
+  return granted != nullptr && granted->grant && granted->grant->kind == Grant::Kind::processes;
+}
+
 std::string kernel_path(int fd) {
   char path[PATH_MAX];
   const std::string link = "/proc/self/fd/" + std::to_string(fd);

@@ -42,6 +42,9 @@ std::variant<Directory, int> parent_of(const Directory &directory, std::uint64_t
 // out of the grant.
 std::variant<std::string, int> path_of(const Directory &directory);
 
+// Whether what lies in granted, a node or null, is a sandbox's own /proc.
+bool is_in_processes(const Node *granted);
+
 // What the kernel says the path of a descriptor is, by /proc/self/fd; empty on failure.
 std::string kernel_path(int fd);
 

@@ -98,6 +98,24 @@ void Namespace::grant(const std::string &path, const std::string &host_path, Rig
   node.grant = std::move(grant);
 }
 
+void Namespace::grant_mount(const std::string &path, UniqueFd root, Rights rights) {
+  struct stat status {};
+  if (::fstat(root.get(), &status) != 0) fail(errno, path);
+  Node &node = make_node(*root_, path);
+  if (node.link || node.grant) fail(EEXIST, path);
+  Grant grant;
+  grant.kind = Grant::Kind::mount;
+  grant.device = status.st_dev;
+  grant.anchor = std::move(root);
+  grant.rights = rights;
+  node.grant = std::move(grant);
+}
+
+void Namespace::grant_processes(const std::string &path, UniqueFd root) {
+  grant_mount(path, std::move(root), {});
+  make_node(*root_, path).grant->kind = Grant::Kind::processes;
+}
+
 void Namespace::make_directory(const std::string &path) {
   const Node &node = make_node(*root_, path);
   if (node.link || node.is_slot()) fail(ENOTDIR, path);

@@ -38,6 +38,11 @@ class Namespace {
   // that it is. Throws std::system_error naming the host path.
   void grant(const std::string &path, const std::string &host_path, Rights rights);
 
+  // Grants a file system that is mounted nowhere, by its root, at path. Where it is a procfs, only
+  // what process_files.h says can be seen of it. Throws std::system_error.
+  void grant_mount(const std::string &path, UniqueFd root, Rights rights);
+  void grant_processes(const std::string &path, UniqueFd root);
+
   // Fabricates an empty directory at path. Throws std::system_error (ENOTDIR where a file is in the
   // way).
   void make_directory(const std::string &path);

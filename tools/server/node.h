@@ -18,6 +18,11 @@ namespace plash::server {
 // else by the directory that it is in and its name there, so that a file which is replaced by
 // rename(2) stays granted.
 struct Grant {
+  // mount: anchor is the root of a file system that is attached nowhere, so that paths in it begin
+  // with "/"; processes: the same, a procfs, see process_files.h.
+  enum class Kind { attached, mount, processes };
+  Kind kind = Kind::attached;
+  std::uint64_t device = 0;  // of a mount
   UniqueFd anchor;
   std::string leaf;  // empty: anchor itself is granted
   Rights rights;

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 
+#include "tools/server/process_files.h"
 #include "tools/server/target.h"
 
 namespace plash::server {
@@ -96,7 +97,9 @@ class Opening {
   }
 
   int follow_real(Walk &walk, int parent, const std::string &name) {
-    auto target = read_link(parent, name.c_str());
+    const UniqueFd link(open_beneath(parent, name.c_str(), O_PATH | O_NOFOLLOW));
+    if (!link) return link.get();
+    auto target = link_target(walk.directory(), link.get());
     if (std::holds_alternative<int>(target)) return -ELOOP;
     return follow(walk, std::get<std::string>(target));
   }
@@ -148,6 +151,11 @@ class Opening {
     const Rights &rights = granted->grant->rights;
     if (writes() && !rights.write) return refuse_writing(directory, path, flags);
     const int created_mode = (flags & O_CREAT) != 0 ? static_cast<int>(mode_) : 0;
+    if (is_in_processes(granted)) {
+      const UniqueFd file(open_beneath(directory, path.c_str(), O_PATH | O_NOFOLLOW));
+      const int refused = file ? check_process_file(file.get(), flags) : file.get();
+      if (refused != 0) return refused;
+    }
     // Never to wait here: a FIFO without a peer, a lease, a terminal line.
     const int nonblocking = may_block() ? O_NONBLOCK : 0;
     const int no_terminal = (flags & O_PATH) == 0 ? O_NOCTTY : 0;

@@ -13,9 +13,10 @@ namespace plash::server {
 namespace {
 
 // The grant that a host path lies in, the innermost where they nest.
-void find_innermost_grant(const Node &node, const std::string &host_path, const Node *&best,
-                          std::string &best_below) {
-  if (node.grant) {
+void find_innermost_grant(const Node &node, std::uint64_t device, const std::string &host_path,
+                          const Node *&best, std::string &best_below) {
+  // Paths in a mount that is attached nowhere say nothing about others.
+  if (node.grant && (node.grant->kind == Grant::Kind::attached || node.grant->device == device)) {
     const auto below = path_below_grant(node, host_path);
     if (below && (best == nullptr || below->size() <= best_below.size())) {
       best = &node;
@@ -23,22 +24,23 @@ void find_innermost_grant(const Node &node, const std::string &host_path, const 
     }
   }
   for (const auto &[name, child] : node.children)
-    find_innermost_grant(*child, host_path, best, best_below);
+    find_innermost_grant(*child, device, host_path, best, best_below);
 }
 
 // True where the file that a client holds open lies in a grant that may be written to.
 bool lies_in_writable_grant(const Namespace &name_space, int fd) {
   const Node *granted = nullptr;
   std::string below;
-  find_innermost_grant(*name_space.root(), kernel_path(fd), granted, below);
+  struct stat held {};
+  if (::fstat(fd, &held) != 0) return false;
+  find_innermost_grant(*name_space.root(), held.st_dev, kernel_path(fd), granted, below);
   if (granted == nullptr || !granted->grant->rights.write) return false;
   const Grant &grant = *granted->grant;
   const std::string path = below.empty() ? (grant.leaf.empty() ? "." : grant.leaf) : below;
   const UniqueFd again(open_beneath(grant.anchor.get(), path.c_str(), O_PATH | O_NOFOLLOW));
-  struct stat held {};
   struct stat found {};
-  return again && ::fstat(fd, &held) == 0 && ::fstat(again.get(), &found) == 0 &&
-         held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+  return again && ::fstat(again.get(), &found) == 0 && held.st_dev == found.st_dev &&
+         held.st_ino == found.st_ino;
 }
 
 bool may_change_descriptor(const Namespace &name_space, int fd) {
@@ -57,7 +59,7 @@ std::variant<std::string, int> name_of(const Namespace &name_space, int fd) {
   const Node *granted = nullptr;
   std::string below;
   if (status.st_nlink != 0)
-    find_innermost_grant(*name_space.root(), kernel_path(fd), granted, below);
+    find_innermost_grant(*name_space.root(), status.st_dev, kernel_path(fd), granted, below);
   if (granted == nullptr) return -ENOENT;
   std::string path = granted->path();
   if (below.empty()) return path;

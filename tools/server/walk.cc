@@ -11,6 +11,7 @@
 #include <climits>
 
 #include "protocol/packet.h"
+#include "tools/server/process_files.h"
 
 namespace plash::server {
 namespace {
@@ -247,7 +248,7 @@ int Walk::open_parent() {
     struct statx status {};
     if (::statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &status) != 0) return -errno;
     if (is_link(status)) {
-      auto target = read_link(fd, "");
+      auto target = link_target(directory_, fd);
       if (const int *error = std::get_if<int>(&target)) return *error;
       const std::string remaining = std::string(behind) + behind_middle;
       must_be_directory_ = false;
@@ -278,12 +279,17 @@ std::variant<std::string, int> read_link(int directory, const char *name) {
   return std::string(text, static_cast<std::size_t>(size));
 }
 
+std::variant<std::string, int> link_target(const Directory &directory, int link) {
+  return is_in_processes(directory.granted) ? process_link(directory, link) : read_link(link, "");
+}
+
 namespace {
 
 int found_directory(const Directory &directory, Found &found, unsigned mask) {
   found.directory = directory;
   found.node = directory.node;
   found.is_directory = true;
+  found.granted = directory.granted;
   found.rights = directory.granted != nullptr ? &directory.rights() : nullptr;
   if (!directory.fd) return 0;
   if (::statx(directory.real(), "", AT_EMPTY_PATH, mask | STATX_TYPE, &found.status) != 0)
@@ -335,13 +341,16 @@ int find(Walk &walk, bool follow, Found &found, unsigned mask) {
         error = walk.open_parent();
         continue;
       }
-      auto target = read_link(fd.get(), "");
+      Directory around = walk.directory();
+      around.granted = granted;
+      auto target = link_target(around, fd.get());
       if (const int *failure = std::get_if<int>(&target)) return *failure;
       error = walk.follow(std::get<std::string>(target));
       continue;
     }
     found.is_directory = S_ISDIR(found.status.stx_mode);
     if (walk.must_be_directory() && !found.is_directory) return -ENOTDIR;
+    found.granted = granted;
     found.rights = &granted->grant->rights;
     if (found.is_directory) {
       found.directory.name_space = walk.directory().name_space;

@@ -92,7 +92,8 @@ struct Found {
   const Node *node = nullptr;  // the node, where there is one
   Directory directory;         // the directory itself, where it is one
   bool is_directory = false;
-  const Rights *rights = nullptr;  // of the grant that it lies in; null for the fabricated
+  const Node *granted = nullptr;   // the node whose grant it lies in; null for the fabricated
+  const Rights *rights = nullptr;  // of that grant
 };
 
 // Ends the walk at what exists. With follow, a final symlink is followed. 0 or -errno.
@@ -112,6 +113,10 @@ struct Slot {
 // hold no such name: EROFS, or ENOENT where nothing of that name is there and must_exist. 0 or
 // -errno.
 int find_slot(Walk &walk, Slot &slot);
+
+// Where the symlink that is held by link, an O_PATH descriptor, leads; directory: what it lies in.
+// As read_link(), but for links in a sandbox's own /proc.
+std::variant<std::string, int> link_target(const Directory &directory, int link);
 
 // Text of the symlink name in directory, or -errno (EINVAL where it is none).
 std::variant<std::string, int> read_link(int directory, const char *name);
