@@ -17,6 +17,7 @@ WAITS = r"""
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,11 +75,12 @@ int main(void) {
   cancel("pending", pending);
   struct flock region = {.l_type = F_WRLCK};
   int locked = open("locked", O_RDWR | O_CREAT, 0600);
-  if (fork() == 0) { fcntl(locked, F_SETLK, &region); sleep(10); }
+  pid_t locker = fork();
+  if (locker == 0) { fcntl(locked, F_SETLK, &region); sleep(10); _exit(0); }
   usleep(50000);
   cancel("lock", lock);
   pthread_t thread; pthread_create(&thread, NULL, in_thread, NULL); pthread_join(thread, NULL);
-  signal(SIGTERM, SIG_IGN); kill(0, SIGTERM);
+  kill(locker, SIGKILL);
   return 0;
 }
 """
@@ -149,7 +151,8 @@ def main():
     with tempfile.TemporaryDirectory() as parent:
         os.chmod(parent, 0o755)
         for name, command in COMMANDS:
-            if name != "busybox":  # static
+            # The one is static, and PLASH_CAPS is in the environment.
+            if name not in ("busybox", "empty environment"):
                 checks.compare(name, command, parent)
         for name, compiler in (("dynamic", ["gcc", "-w"]), ("no-pie", ["gcc", "-w", "-no-pie"])):
             checks.compare(name, ["./program"], parent, build(parent, name, compiler))
