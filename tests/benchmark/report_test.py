@@ -17,6 +17,7 @@ RESULTS = {
     "size": {"1": {"call, plain": summary(7)}, "1000000": {"call, plain": summary(900)}},
     "objects": {"1": {"one": summary(9), "many": summary(9), "memory": 0.2}, "100000": {"error": "no room"}},
     "sandboxes": {"1": {"one": summary(9), "many": summary(9)}},
+    "launchers": {"0": {"loader": summary(9)}, "10": {"loader": summary(9)}},
     "start": {"one core": {"native": summary(1), "loader": summary(7)}},
     "idle": {"loader": {"median": 900}, "preload": {"error": "not allowed"}},
     "workloads": workloads(pseudo=summary(40, 40) | {"as natively": False}),
@@ -87,7 +88,7 @@ class Report(unittest.TestCase):
 class Charts(unittest.TestCase):
     def test_every_kind_of_result_has_one(self):
         titles = [chart["title"] for chart in make_charts(RESULTS)]
-        self.assertEqual(len(titles), 13)
+        self.assertEqual(len(titles), 14)
         for chart in make_charts(RESULTS):
             self.assertTrue(all(view.get("bars") or view.get("lines") for view in chart["views"]), chart["title"])
 

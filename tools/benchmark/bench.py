@@ -77,12 +77,13 @@ class Bench:
             os.symlink("file", self.file_at(depth, "link"))
 
     @contextlib.contextmanager
-    def probes(self, place):
-        """A probe under each runner that is present, {name: Probe}."""
+    def probes(self, place, runners=None):
+        """A probe under each of the runners, all that are present if none are named, {name: Probe}."""
+        runners = self.present if runners is None else runners
         probes = {}
         with placed(place):
             try:
-                for runner in self.present:
+                for runner in runners:
                     self.prepare(runner)
                     command = runner.command([self.program("bench-probe")], self.work)
                     probes[runner.name] = Probe(command, self.environment | runner.environment, self.work)
@@ -90,7 +91,7 @@ class Bench:
             finally:
                 for probe in probes.values():
                     probe.close()
-                for runner in self.present:
+                for runner in runners:
                     self.clean_up(runner)
 
     @contextlib.contextmanager

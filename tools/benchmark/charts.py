@@ -82,6 +82,9 @@ def sweep_charts(results):
             points = {("1" if line == "one" else "so many"): some for line, some in medians_by(results[key]).items()}
             yield what.capitalize(), f"Median of stat at depth 6 with so many {what}, and with one in turns with it, same core.", [
                 lines("stat", what, "microseconds", points, x_log=True)]
+    if "launchers" in results:
+        yield "Sandboxes with launchers of their own", "Median of stat at depth 6 in one sandbox while so many others are idle, same core.", [
+            lines("stat", "other sandboxes", "microseconds", medians_by(results["launchers"]))]
 
 
 def workload_charts(results):

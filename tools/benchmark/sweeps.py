@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a call costs by number of threads, size of message, live objects and sandboxes; and the server's memory."""
 import statistics
+import subprocess
 
 from benchmark.bench import asked
 from benchmark.contest import Contest
@@ -13,6 +14,8 @@ SIZES = [1, 256, 4096, 16_384, 65_536, 200_000, 1_000_000, 4_000_000, 16_000_000
 LARGEST_PACKET = 200_000
 OBJECTS = [1, 100, 1_000, 4_000, 8_000, 30_000, 100_000]
 SANDBOXES = [1, 10, 100, 1_000]
+# Other sandboxes than the one that is measured.
+LAUNCHERS = [0, 1, 10, 100, 1_000]
 
 
 def measure_threads(bench, place, advance):
@@ -89,6 +92,29 @@ def measure_sandboxes(bench, advance):
                 results[str(count)]["memory"] = (memory[0] - before) / (count - 1)
 
 
+def measure_launchers(bench, advance):
+    """results["launchers"][count][door]: stat by each door while so many other sandboxes, with launchers of their own, are idle"""
+    results = bench.results.setdefault("launchers", {})
+    doors = [runner for runner in bench.present if runner.kind == "door"]
+    others = []
+    with bench.probes("one core", doors) as probes:
+        try:
+            for count in LAUNCHERS[:3] if bench.quick else LAUNCHERS:
+                while len(others) < count:
+                    runner = doors[len(others) % len(doors)]
+                    others.append(subprocess.Popen(runner.command(["/bin/cat"], bench.work), env=bench.environment | runner.environment,
+                                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL))
+                contest = Contest()
+                for name, probe in probes.items():
+                    contest.add(name, probe, "stat", bench.file_at(DEPTH), 100)
+                results[str(count)] = contest.hold(bench.rounds(5, 30), advance)
+        finally:
+            for other in others:
+                other.stdin.close()
+            for other in others:
+                other.wait()
+
+
 def measure_memory_over_time(bench, advance):
     """results["memory after calls"]: KiB of the server before and after so many calls"""
     count = bench.rounds(200_000, 10_000_000)
@@ -113,4 +139,5 @@ def steps(bench):
     yield "size of messages", lambda advance: measure_sizes(bench, advance)
     yield "live objects", lambda advance: measure_objects(bench, advance)
     yield "sandboxes", lambda advance: measure_sandboxes(bench, advance)
+    yield "sandboxes with launchers of their own", lambda advance: measure_launchers(bench, advance)
     yield "memory after many calls", lambda advance: measure_memory_over_time(bench, advance)
