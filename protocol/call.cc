@@ -15,7 +15,7 @@ namespace plash {
 namespace {
 
 constexpr std::uint32_t max_parts = 4;
-constexpr std::uint32_t max_crowded_tries = 50;  // a millisecond apart
+constexpr std::uint32_t max_crowded_tries = 10;  // a millisecond apart
 constexpr std::uint32_t word_size = sizeof(std::uint64_t);
 // Room for 4 descriptors: the reply socket and 3 arguments, the most that a method has besides
 // DESCRIPTORS.

@@ -53,7 +53,7 @@ constexpr std::uint64_t max_control_size = 16 + ((max_packet_descriptors * 4 + 7
 // object's own error, or
 // * -EIO: the object is gone, its server died, or its reply made no sense
 // * -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS: as socketpair(2), sendmsg(2); no room for the reply's
-//   descriptors. EMFILE also stands for sendmsg(2)'s ETOOMANYREFS that does not pass within 50 ms:
+//   descriptors. EMFILE also stands for sendmsg(2)'s ETOOMANYREFS that does not pass within 10 ms:
 //   the user has more descriptors on their way than RLIMIT_NOFILE lets this process have
 // * -EBADF: a descriptor to be sent is not open
 // * -E2BIG: the request is larger than max_message_size or max_message_descriptors
