@@ -307,6 +307,10 @@ Outcome run_scenario(const Scenario &scenario, const LaunchOptions &options,
                 " s; the threads are at: " + last_operations(*board);
       break;
     }
+    if (scenario.share != 0 && now - begin > std::chrono::milliseconds(milliseconds) * 10 + 300s) {
+      trouble = "does not end; the threads are at: " + last_operations(*board);
+      break;
+    }
     if (now - last_progress > 1s) {
       last_progress = now;
       outcome.seconds = std::chrono::duration<double>(now - begin).count();

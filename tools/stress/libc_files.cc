@@ -24,6 +24,12 @@ void check_content(Context &c, int descriptor) noexcept {
   c.shut(descriptor);
 }
 
+void status_alone(Context &c) noexcept {
+  struct stat status {};
+  if (c.done("stat", stat("file", &status)))
+    c.holds("stat", status.st_size == long{file_content.size()}, "wrong size");
+}
+
 void open_absolute(Context &c) noexcept {
   const int descriptor = open(Fixture(c, "a/file"), O_RDONLY | O_CLOEXEC);
   if (!c.done("open", descriptor)) return;
@@ -172,7 +178,44 @@ void set_mode_and_owner(Context &c) noexcept {
   c.done("unlink", unlink(name));
 }
 
+// A FIFO that has a reader and then a writer: neither open blocks. Over a door, the server takes
+// both for calls that may: a signal meanwhile may end one with EINTR, which a blocking open gives
+// natively.
+void open_fifo(Context &c) noexcept {
+  const Name name(c, 'x');
+  if (!c.done("mkfifo", mkfifo(name, 0600))) return;
+  const int reader = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (c.done("open", reader)) {
+    int writer;
+    do {
+      writer = open(name, O_WRONLY | O_CLOEXEC);
+    } while (writer == -1 && errno == EINTR);
+    if (c.done("open", writer)) {
+      char byte = 0;
+      c.holds("write", write(writer, "x", 1) == 1, "nothing written");
+      c.holds("read", read(reader, &byte, 1) == 1 && byte == 'x', "nothing read");
+      c.shut(writer);
+    }
+    c.shut(reader);
+  }
+  c.done("unlink", unlink(name));
+}
+
+// The worker's is 0 all the time.
+void set_umask(Context &c) noexcept {
+  c.holds("umask", umask(0) == 0, "another mask than was set");
+  const Name name(c, 'x');
+  struct stat status {};
+  if (!c.done("mknod", mknod(name, S_IFREG | 0666, 0))) return;
+  if (c.done("stat", stat(name, &status)))
+    c.holds("umask", (status.st_mode & 07777) == 0666, "wrong mode");
+  c.done("unlink", unlink(name));
+}
+
 constexpr Operation list[] = {
+    {"stat, alone", status_alone},
+    {"open, FIFO", open_fifo},
+    {"umask", set_umask},
     {"open, absolute", open_absolute},
     {"open, relative", open_relative},
     {"open, symlink", open_through_link},

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -186,8 +187,17 @@ void send_datagram(Context &c) noexcept {
   if (c.done("socket", client)) {
     if (c.done("bind", bind(server, generic, sizeof address))) {
       char buffer[8];
-      if (c.done("sendto", sendto(client, "five5", 5, 0, generic, sizeof address)))
+      if (c.done("sendto", sendto(client, "five5", 5, 0, generic, sizeof address))) {
         c.holds("recv", recv(server, buffer, sizeof buffer, MSG_DONTWAIT) == 5, "no datagram");
+        iovec part{const_cast<char *>("seven77"), 7};
+        msghdr message{};
+        message.msg_name = const_cast<sockaddr_un *>(&address);
+        message.msg_namelen = sizeof address;
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (c.done("sendmsg", sendmsg(client, &message, 0)))
+          c.holds("recv", recv(server, buffer, sizeof buffer, MSG_DONTWAIT) == 7, "no datagram");
+      }
       c.done("unlink", unlink(name));
     }
     c.shut(client);
@@ -205,7 +215,7 @@ constexpr Operation list[] = {
     {"fchdir", change_directory_by_descriptor},
     {"getdents64", list_directory},
     {"bind, connect", connect_sockets},
-    {"sendto", send_datagram},
+    {"sendto, sendmsg", send_datagram},
 };
 
 }  // namespace

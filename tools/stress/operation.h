@@ -108,8 +108,8 @@ struct Operation {
   Kind kind = safe;
 };
 
-// All operations of a door. Operations of Door::call are the methods; of all others, libc's
-// functions.
+// All operations of a door; the first makes a single call. Operations of Door::call are the
+// methods; of all others, libc's functions.
 std::span<const Operation> operations(Door door) noexcept;
 
 // Runs one operation: this one, or one drawn from those of the door. Async-signal-safe for
@@ -118,5 +118,6 @@ void run(Context &context, const Operation &operation) noexcept;
 void run_simple(Context &context) noexcept;  // a safe one
 void run_safe(Context &context) noexcept;    // as well, or now and then one that makes a process
 void run_any(Context &context) noexcept;     // of any kind
+void run_short(Context &context) noexcept;   // the one of a single call, three times in four
 
 }  // namespace plash::stress

@@ -113,7 +113,11 @@ void jump(Context &context) noexcept {
 void call_until_jump(Context &context) {
   if (sigsetjmp(jump_target, 1) == 0) {
     may_jump.store(true);
-    for (;;) call_once(context);
+    // The signal that would have made it jump may have come a moment too early to do so, and the
+    // run have ended since, so that no other follows.
+    while (!run_is_ending()) call_once(context);
+    may_jump.store(false);
+    return;
   }
   ++jumps;
   if (jumps % 64 == 0) jump_leaks->account(64);

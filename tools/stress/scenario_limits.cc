@@ -16,7 +16,8 @@
 namespace plash::stress {
 namespace {
 
-// Room that any operation has enough with.
+// Room that any operation has enough with. Not that it must succeed with so little: what all
+// processes of the user have on their way to each other counts, too (ETOOMANYREFS).
 constexpr unsigned enough = 24;
 
 void set_limit(rlim_t value) noexcept {
@@ -45,7 +46,6 @@ void run_limits(Board &board) {
   unsigned tried = 0;
   for (const Operation &operation : operations(board.settings.door)) {
     if (!is_tried(operation)) continue;
-    bool succeeded = false;
     for (unsigned limit = 0; limit <= most; ++limit) {
       context.tolerated = tolerated;
       context.tolerated_count = 0;
@@ -53,8 +53,7 @@ void run_limits(Board &board) {
       run(context, operation);
       set_limit(original.rlim_cur);
       ++tried;
-      succeeded = context.tolerated_count == 0;
-      if (!succeeded) ++refused;
+      if (context.tolerated_count != 0) ++refused;
       context.tolerated = {};
       sweep(context);
       const DescriptorSet now = open_descriptors();
@@ -65,8 +64,7 @@ void run_limits(Board &board) {
       }
       if (board.failure_count.load() >= max_failures) return;
     }
-    if (!succeeded)
-      board.fail(std::string(operation.name) + ": EMFILE with a limit of " + std::to_string(most));
+    run(context, operation);  // with the limit that there was, no error is tolerated
   }
   fcntl(STDERR_FILENO, F_SETFD, 0);
   board.note(std::to_string(tried) + " operations tried, " + std::to_string(refused) +

@@ -16,7 +16,7 @@ constexpr Scenario list[] = {
     {"steps", "a handler that makes calls between every two instructions of each call", run_steps,
      0},
     {"timers", "timer signals whose handlers make every call, while all threads do the same",
-     run_timers, 6},
+     run_timers, 12},
     {"jumps", "siglongjmp, thread cancellation, exit and abort out of the middle of a call",
      run_jumps, 1},
     {"processes", "fork, vfork, clone, spawn and exec in mid-call; the server killed",

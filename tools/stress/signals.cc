@@ -164,6 +164,8 @@ Worker::Worker(Board &board, unsigned index, std::uint64_t seed) {
         std::make_unique<Context>(board, board.slots[index], random.next(), index, level));
 }
 
+bool run_is_ending() noexcept { return stopping.load(std::memory_order_relaxed); }
+
 void resume_after_jump() noexcept {
   this_worker->depth = 0;
   Random &random = this_worker->context().random;

@@ -60,6 +60,9 @@ void run_interrupted(Board &board, const HandlerStyle &style, std::uint64_t seed
                      std::uint64_t milliseconds, void (*body)(Context &),
                      void (*handler)(Context &));
 
+// Whether no signals follow any more: a body that does not return by itself must.
+bool run_is_ending() noexcept;
+
 // To be called by a body that a handler has left by siglongjmp(): sets what the handler would have
 // set on its way back.
 void resume_after_jump() noexcept;
