@@ -197,10 +197,26 @@ std::string last_operations(const Board &board) {
   return text;
 }
 
+// Whether all threads of the process stand still: on a busy machine they may go on for a while
+// after kill(2) has returned.
+bool is_stopped(pid_t process) {
+  std::error_code ignored;
+  const std::filesystem::path tasks = "/proc/" + std::to_string(process) + "/task";
+  for (const auto &task : std::filesystem::directory_iterator(tasks, ignored)) {
+    std::ifstream file(task.path() / "stat");
+    std::string text;
+    std::getline(file, text);
+    const std::size_t name_end = text.rfind(") ");
+    if (name_end != std::string::npos && text[name_end + 2] != 'T') return false;
+  }
+  return true;
+}
+
 void serve_request(Board &board, pid_t server) {
   switch (board.server_request.load()) {
     case ServerRequest::stop:
       kill(server, SIGSTOP);
+      if (!is_stopped(server)) break;  // the next time
       board.server_request.store(ServerRequest::stopped);
       break;
     case ServerRequest::kill:

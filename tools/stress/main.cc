@@ -11,6 +11,7 @@
 #include <map>
 #include <random>
 
+#include "tools/stress/exec_in_handler.h"
 #include "tools/stress/launch.h"
 #include "tools/stress/scenario.h"
 #include "tools/stress/summary.h"
@@ -30,6 +31,7 @@ struct CommandLine {
   bool json = false;
   bool fail_fast = false;
   int worker = -1;
+  std::vector<std::string> after_exec;
   std::vector<std::string> scenarios;
 };
 
@@ -56,6 +58,7 @@ void declare(CLI::App &app, CommandLine &line) {
   app.add_flag("--json", line.json, "Print the summary as JSON");
   app.add_flag("--fail-fast", line.fail_fast, "End after the first scenario that fails");
   app.add_option("--worker", line.worker)->group("");
+  app.add_option("--after-exec", line.after_exec)->expected(3)->group("");
   app.add_option("scenario", line.scenarios, "Scenarios to run (default: all)");
 }
 
@@ -133,6 +136,9 @@ int main_of(int argc, char **argv) {
     return app.exit(error) == 0 ? 0 : status_usage;
   }
   if (line.worker >= 0) return run_worker(line.worker);
+  if (line.after_exec.size() == 3)
+    return run_after_exec(std::stoi(line.after_exec[0]), line.after_exec[1],
+                          std::stoi(line.after_exec[2]));
   if (line.list) {
     for (const Scenario &scenario : scenarios())
       std::cout << scenario.name << "\t" << scenario.summary << '\n';

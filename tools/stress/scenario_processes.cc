@@ -16,6 +16,7 @@
 
 #include "protocol/call.h"
 #include "tools/stress/descriptors.h"
+#include "tools/stress/exec_in_handler.h"
 #include "tools/stress/scenario.h"
 #include "tools/stress/signals.h"
 #include "tools/stress/stepper.h"
@@ -199,7 +200,8 @@ void kill_server(Board &board, unsigned at) {
 
 void run_processes(Board &board) {
   const DescriptorSet before = open_descriptors();
-  make_at_random(board, board.settings.milliseconds);
+  make_at_random(board, board.settings.milliseconds - board.settings.milliseconds / 4);
+  exec_in_handlers(board, board.settings.milliseconds / 4);
   make_at_each_system_call(board);
   // Behind the first or the second system call: both leave the sending end open in the child.
   if (board.settings.door != Door::none)
