@@ -93,6 +93,8 @@ constexpr Rule rule_of(int number) {
       return {Condition::equal, 0, 1 /* SECCOMP_SET_MODE_FILTER */};
     case __NR_prctl:
       return {Condition::process_control};
+    case __NR_ptrace:
+      return {Condition::equal, 0, 0 /* PTRACE_TRACEME */};
     case __NR_setrlimit:
       return {Condition::descriptor_limit, 0};
     case __NR_prlimit64:

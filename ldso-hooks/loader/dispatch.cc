@@ -16,6 +16,7 @@
 #include "ldso-hooks/loader/path_argument.h"
 #include "ldso-hooks/loader/signal_calls.h"
 #include "ldso-hooks/loader/socket_calls.h"
+#include "ldso-hooks/loader/trace_me.h"
 #include "ldso-hooks/loader/user_memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/engine.h"
@@ -140,6 +141,8 @@ void dispatch(Trap &trap) noexcept {
                                  static_cast<int>(trap.argument(4)), trap.mask()));
     case __NR_clone:
       return start_borrower(trap);
+    case __NR_ptrace:
+      return trap.answer(trace_me());
     case __NR_close_range:
       return trap.answer(close_range_around_services(trap));
     case __NR_setrlimit:

@@ -13,6 +13,7 @@
 #include "ldso-hooks/loader/message.h"
 #include "ldso-hooks/loader/own_executable.h"
 #include "ldso-hooks/loader/service_descriptors.h"
+#include "ldso-hooks/loader/trace_me.h"
 #include "ldso-hooks/loader/user_memory.h"
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
@@ -170,6 +171,7 @@ long enter(const Resolved &resolved, const Name &name, char **arguments, char **
   if (!kernel_finds_loader(resolved.interpreter)) file = loader_descriptor;
   room.restore();
   if (result >= 0) {
+    trace_me_now();
     set_signal_mask(mask & ~sigsys_bit);
     result = system_call(__NR_execveat, file, as_argument(""), as_argument(arguments),
                          as_argument(environment), AT_EMPTY_PATH);

@@ -48,6 +48,11 @@ int take_stack(int self) noexcept {
 
 void note_owner() noexcept { owner = static_cast<int>(system_call(__NR_getpid)); }
 
+bool borrows_memory() noexcept {
+  const auto self = static_cast<int>(system_call(__NR_getpid));
+  return self != owner && shares_memory(self, owner);
+}
+
 void call_with_room(void (*function)(void *), void *argument) noexcept {
   const auto self = static_cast<int>(system_call(__NR_getpid));
   if (self == owner) return function(argument);

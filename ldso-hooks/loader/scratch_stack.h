@@ -10,6 +10,9 @@ namespace plash::loader {
 // Notes that this process is the one that the image's memory belongs to. Once, at start.
 void note_owner() noexcept;
 
+// Whether the calling process only borrows this memory. Async-signal-safe.
+bool borrows_memory() noexcept;
+
 // Calls function(argument), on a stack of its own where the calling process only borrows this
 // memory. Async-signal-safe.
 void call_with_room(void (*function)(void *), void *argument) noexcept;

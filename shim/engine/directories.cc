@@ -130,6 +130,32 @@ long emulate_fdatasync(const Arguments &arguments) noexcept {
   return sync(__NR_fdatasync, arguments, true);
 }
 
+// A directory of procfs is a descriptor of its process too.
+long emulate_pidfd_send_signal(const Arguments &arguments) noexcept {
+  if (is_service(arguments[0])) return -EBADF;
+  if (!is_directory_object(arguments[0])) return call_kernel(__NR_pidfd_send_signal, arguments);
+  constexpr char start[] = "/proc/";
+  char path[32];
+  methods::DirectoryPath::Request request;
+  request.size = sizeof path;
+  methods::DirectoryPath::Reply reply;
+  if (invoke<methods::DirectoryPath>(arguments.number(0), request, reply, {path, sizeof path}) !=
+          0 ||
+      reply.path.size < sizeof start || memcmp(path, start, sizeof start - 1) != 0)
+    return -EBADF;
+  long process = 0;
+  for (std::uint64_t at = sizeof start - 1; at < reply.path.size; ++at) {
+    if (path[at] < '0' || path[at] > '9') return -EBADF;
+    process = process * 10 + (path[at] - '0');
+  }
+  const long descriptor = system_call(__NR_pidfd_open, process, 0);
+  if (descriptor < 0) return descriptor;
+  const long result =
+      system_call(__NR_pidfd_send_signal, descriptor, arguments[1], arguments[2], arguments[3]);
+  system_call(__NR_close, descriptor);
+  return result;
+}
+
 long emulate_inotify_add_watch(const Arguments &arguments) noexcept {
   const Last last = (arguments.bits(2) & IN_DONT_FOLLOW) != 0 ? Last::keep : Last::follow;
   Location location;

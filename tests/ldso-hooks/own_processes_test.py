@@ -95,6 +95,17 @@ status = pty.spawn(["tty"], lambda fd: os.read(fd, 100).replace(b"\\r", b"")); p
     def test_shared_memory_and_semaphores(self):
         self.python_says("[1, 2] 3\n", "import multiprocessing as m; l = m.Lock(); q = m.Queue(); q.put(3); p = m.Pool(2); print(p.map(abs, [-1, 2]), q.get())")
 
+    def test_devices_stay_the_hosts(self):
+        script = """
+import os
+fd = os.open("/dev/full", os.O_RDWR)
+for call in (lambda: os.chmod("/dev/full", 0o666), lambda: os.fchmod(fd, 0o666), lambda: os.chown("/dev/full", 0, 0), lambda: os.utime("/dev/full"),
+             lambda: os.utime(fd), lambda: os.link("/dev/full", "full"), lambda: os.rename("/dev/full", "full"), lambda: os.unlink("/dev/full")):
+    try: call(); print("changed")
+    except OSError: pass
+"""
+        self.python_says("", script)
+
     def test_names_of_descriptors(self):
         self.says("one\ntwo\n", "bash", "-c", "cat <(echo one) /dev/stdin <<< two")
         self.says("3\n", "bash", "-c", "exec 3< /dev/null; ls /dev/fd/ | grep -x 3")

@@ -112,6 +112,9 @@ int find_changeable(Context &context, int base, const Bytes &path, std::uint64_t
                     Target &target) {
   const int error = find_target(context, base, path, flags, target, STATX_BASIC_STATS);
   if (error != 0) return error;
+  // A device that may be written to is the host's all the same; one of a devpts is the sandbox's.
+  const bool own = target.granted != nullptr && target.granted->grant->kind == Grant::Kind::mount;
+  if ((S_ISCHR(target.status.stx_mode) || S_ISBLK(target.status.stx_mode)) && !own) return -EPERM;
   if (target.file_descriptor) {
     if (S_ISSOCK(target.status.stx_mode)) return -EINVAL;
     return may_change_descriptor(*context.object.directory.name_space, target.fd.get()) ? 0
