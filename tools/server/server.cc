@@ -132,7 +132,18 @@ class Server::Implementation : public Services {
     std::shared_ptr<Sandbox> sandbox = directory.name_space ? known.lock() : nullptr;
     if (!sandbox) sandbox = std::make_shared<Sandbox>(options_.limits.sandbox, total_);
     known = sandbox;
+    sandbox_count_ = static_cast<unsigned>(sandboxes_.size());
     return sandbox;
+  }
+
+  // Where more than half of the descriptors for objects are taken, whoever has its even share gets
+  // no more: one sandbox does not use them all up. An object takes two.
+  bool may_keep(int descriptor, const Sandbox &sandbox) const {
+    const int last = last_descriptor_;
+    if (descriptor > last) return false;
+    const std::size_t share =
+        static_cast<std::size_t>(last) / 2 / std::max(sandbox_count_.load(), 1u);
+    return descriptor <= last / 2 || sandbox.budgets.objects.used() <= share;
   }
 
   int create(ObjectType type, const std::shared_ptr<Sandbox> &sandbox, const Directory &directory,
@@ -141,7 +152,7 @@ class Server::Implementation : public Services {
     UniqueFd client_end;
     int error = make_object_pair(type, sandbox, directory, object, client_end, opened);
     if (error != 0) return error;
-    if (object->socket.get() > last_descriptor_) return -ENFILE;
+    if (!may_keep(object->socket.get(), *sandbox)) return -ENFILE;
     objects_.insert(object);
     if (type != ObjectType::Directory && serve_directly(object)) {
       client = std::move(client_end);
@@ -341,6 +352,7 @@ class Server::Implementation : public Services {
 
   const Options options_;
   std::atomic<int> last_descriptor_{0};
+  std::atomic<unsigned> sandbox_count_{0};
   Closer closer_;
   Budget threads_;
   EventLoop loop_;

@@ -2,6 +2,7 @@
 #include "tools/server/target.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +52,13 @@ bool may_change_descriptor(const Namespace &name_space, int fd) {
   return lies_in_writable_grant(name_space, fd);
 }
 
+// What a directory object of another server has in common with a forged one.
+bool looks_like_object(int fd) {
+  int tag = 0;
+  socklen_t size = sizeof tag;
+  return ::getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &tag, &size) == 0 && tag == directory_object_tag;
+}
+
 }  // namespace
 
 std::variant<std::string, int> name_of(const Namespace &name_space, int fd) {
@@ -74,7 +82,8 @@ int find_start(Context &context, int base, const Bytes &path, Directory &start) 
   }
   if (base < 0) return -ENOENT;
   const auto object = context.services.find_by_client(socket_cookie(base));
-  if (object == nullptr || object->type != ObjectType::Directory) return -ENOTDIR;
+  if (object == nullptr) return looks_like_object(base) ? -EINVAL : -ENOTDIR;
+  if (object->type != ObjectType::Directory) return -ENOTDIR;
   start = object->directory;
   return 0;
 }

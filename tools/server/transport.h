@@ -31,7 +31,7 @@ enum class Received {
 // Receives packets into a buffer of its own.
 class Receiver {
  public:
-  Receiver() : buffer_(max_packet_size) {}
+  Receiver() : buffer_(max_fragment_size) {}
   // wait: until one comes, or the socket's time-out has passed; else Received::nothing at once.
   Received receive(int socket, Packet &packet, bool wait = false);
   // The calling thread's. What it received last is gone when it is used again.
