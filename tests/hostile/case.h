@@ -22,9 +22,8 @@ namespace plash::hostile {
 //   r/file "text"   r/sub/deep/file "deep"   w/fifo   outside/secret "secret"
 struct World {
   std::string directory;
-  std::string pola_run;
-  std::string intruder;
-  unsigned scale = 1;  // how much longer than a few seconds it may take
+  unsigned scale = 1;   // how much longer than a few seconds it may take
+  bool strict = false;  // the bystander's latency is judged closely
 
   std::string path(const std::string &name) const { return directory + "/" + name; }
 };

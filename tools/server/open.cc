@@ -100,7 +100,7 @@ class Opening {
     const UniqueFd link(open_beneath(parent, name.c_str(), O_PATH | O_NOFOLLOW));
     if (!link) return link.get();
     auto target = link_target(walk.directory(), link.get());
-    if (std::holds_alternative<int>(target)) return -ELOOP;
+    if (const int *error = std::get_if<int>(&target)) return *error == -EACCES ? *error : -ELOOP;
     return follow(walk, std::get<std::string>(target));
   }
 

@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -247,6 +248,7 @@ int Walk::open_parent() {
     auto holder = std::make_shared<const UniqueFd>(fd);
     struct statx status {};
     if (::statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &status) != 0) return -errno;
+    if (is_procfs(status.stx_dev_major, status.stx_dev_minor)) return -EACCES;
     if (is_link(status)) {
       auto target = link_target(directory_, fd);
       if (const int *error = std::get_if<int>(&target)) return *error;
@@ -273,6 +275,10 @@ int Walk::follow(const std::string &target) {
 }
 
 std::variant<std::string, int> read_link(int directory, const char *name) {
+  // Links of procfs, and what they say, are the server's own.
+  struct stat status {};
+  if (::fstat(directory, &status) != 0) return -errno;
+  if (is_procfs(major(status.st_dev), minor(status.st_dev))) return -EACCES;
   char text[PATH_MAX];
   const ssize_t size = ::readlinkat(directory, name, text, sizeof text);
   if (size < 0) return -errno;
