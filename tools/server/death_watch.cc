@@ -131,7 +131,7 @@ DeathWatch::DeathWatch() {
 
 DeathWatch::~DeathWatch() {
   ::kill(process_, SIGKILL);
-  while (::waitpid(process_, nullptr, __WCLONE) < 0 && errno == EINTR) {
+  while (::waitpid(process_, nullptr, static_cast<int>(__WCLONE)) < 0 && errno == EINTR) {
   }
 }
 

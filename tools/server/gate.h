@@ -68,7 +68,7 @@ class Gate {
   }
 
  private:
-  struct State {
+  struct alignas(8) State {
     std::uint32_t running;
     std::uint32_t waiting;  // more than 0 only while running is limit_
   };
