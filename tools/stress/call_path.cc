@@ -43,6 +43,9 @@ void enter(std::uint64_t address, unsigned window) noexcept {
   }
 }
 
+// A door may go another way once a process has made some calls.
+constexpr int calls_before_another_path = 64;
+
 struct Recorder {
   std::vector<Step> steps;
 };
@@ -116,24 +119,32 @@ const char *name_of(long number) noexcept {
   }
 }
 
-}  // namespace
-
-void learn_call_path(Board &board) {
-  Context context(board, board.slots[0], 0, 0, 0);
-  // With a second thread, or having had one, libc goes other ways in some functions.
-  std::thread([] {}).join();
-  if (board.settings.door == Door::loader) return learn_taken_calls(board);
+// One call of open().
+std::vector<Step> steps_of_open(Context &context) {
   Recorder recorder;
   recorder.steps.reserve(1 << 14);
   step_through(open_once, &context, record, &recorder);
   const int descriptor = static_cast<int>(context.slot.operation.exchange(0));
   if (descriptor >= 0) close(descriptor);
+  return std::move(recorder.steps);
+}
 
-  unsigned count = 0;  // windows so far: two for each system call
+std::vector<long> system_calls_of(const std::vector<Step> &steps) {
+  std::vector<long> numbers;
+  for (const Step &step : steps) {
+    if (step.kind == Step::before_system_call) numbers.push_back(step.number);
+  }
+  return numbers;
+}
+
+// Two windows for each system call, behind those that the board has.
+void add_windows(Board &board, const std::vector<Step> &steps, const char *prefix) {
+  const unsigned first = board.window_count.load();
+  unsigned count = first;
   std::vector<std::pair<std::uint64_t, unsigned>> between;
-  for (const Step &step : recorder.steps) {
+  for (const Step &step : steps) {
     if (step.kind != Step::before_system_call) {
-      if (count != 0) between.emplace_back(step.address, count - 1);
+      if (count != first) between.emplace_back(step.address, count - 1);
       continue;
     }
     for (const auto &[address, window] : between) enter(address, window);
@@ -142,16 +153,35 @@ void learn_call_path(Board &board) {
     const char *const name = name_of(step.number);
     char number[24];
     snprintf(number, sizeof number, "system call %ld", step.number);
-    snprintf(board.windows[count].name, sizeof board.windows[count].name, "%u %s", count / 2 + 1,
+    const unsigned place = (count - first) / 2 + 1;
+    snprintf(board.windows[count].name, sizeof board.windows[count].name, "%s%u %s", prefix, place,
              name != nullptr ? name : number);
     snprintf(board.windows[count + 1].name, sizeof board.windows[count + 1].name,
-             "%u instructions behind it", count / 2 + 1);
+             "%s%u instructions behind it", prefix, place);
     enter(step.address, count);
     enter(step.address + 2, count);
     count += 2;
   }
   // What lies behind the last system call is no part of the path.
-  board.window_count.store(count != 0 ? count - 1 : 0);
+  board.window_count.store(count != first ? count - 1 : count);
+}
+
+}  // namespace
+
+void learn_call_path(Board &board) {
+  Context context(board, board.slots[0], 0, 0, 0);
+  // With a second thread, or having had one, libc goes other ways in some functions.
+  std::thread([] {}).join();
+  if (board.settings.door == Door::loader) return learn_taken_calls(board);
+  const std::vector<Step> first = steps_of_open(context);
+  add_windows(board, first, "");
+  for (int i = 0; i < calls_before_another_path; ++i) {
+    open_once(&context);
+    const int descriptor = static_cast<int>(context.slot.operation.exchange(0));
+    if (descriptor >= 0) close(descriptor);
+  }
+  const std::vector<Step> later = steps_of_open(context);
+  if (system_calls_of(later) != system_calls_of(first)) add_windows(board, later, "later: ");
 }
 
 unsigned window_of(const ucontext_t &interrupted) noexcept {

@@ -16,8 +16,9 @@ namespace plash::stress {
 constexpr unsigned no_window = ~0u;
 
 // Fills in the board's windows: for each system call of the path one in which the call itself was
-// interrupted (or has just returned) and one for the instructions between it and the next. Not
-// async-signal-safe; before there are threads.
+// interrupted (or has just returned) and one for the instructions between it and the next; the same
+// again where later calls take another path than the first. Not async-signal-safe; before there are
+// threads.
 void learn_call_path(Board &board);
 
 // The window that the interrupted instruction lies in; no_window outside the path, or where it is
