@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t epoch_milliseconds = 250;
 // Short handlers leave the threads, whose calls are to be interrupted, the larger part of the time.
-constexpr unsigned rates[] = {20'000, 1'000, 10'000, 5'000, 2'000};
+constexpr unsigned rates[] = {20'000, 1'000, 20'000, 10'000, 20'000, 5'000, 2'000};
 
 }  // namespace
 
