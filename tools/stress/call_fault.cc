@@ -96,6 +96,24 @@ std::vector<Fault> make_faults() {
   return list;
 }
 
+std::vector<Fault> make_faults_of_kept_calls() {
+  std::vector<Fault> list;
+  for (const int error :
+       {EINTR, EAGAIN, ENOMEM, ENOBUFS, ETOOMANYREFS, EPERM, EPIPE, ECONNRESET, ENOTCONN, EMSGSIZE})
+    list.push_back(failing("sendmsg", SYS_sendmsg, error, 0));
+  for (const int error : {EINTR, EAGAIN, ECONNRESET})
+    list.push_back(failing("recvmsg", SYS_recvmsg, error, 0));
+  for (const int error : {ENOMEM, ENOBUFS})
+    list.push_back(failing("recvmsg", SYS_recvmsg, error, EIO));
+  list.push_back({Fault::late, "a late reply", SYS_recvmsg, 0, 0});
+  list.push_back({Fault::ended, "no reply", SYS_recvmsg, 0, EIO});
+  list.push_back({Fault::truncated, "MSG_TRUNC", SYS_recvmsg, 0, EIO});
+  list.push_back({Fault::no_control, "MSG_CTRUNC", SYS_recvmsg, 0, EMFILE});
+  list.push_back({Fault::shortened, "a short reply", SYS_recvmsg, 0, EIO});
+  list.push_back({Fault::garbled, "a garbled reply", SYS_recvmsg, 0, EIO});
+  return list;
+}
+
 }  // namespace
 
 // A close(2) that fails has closed. A reply that is lost was sent: without waiting for it, the next
@@ -104,7 +122,7 @@ bool Fault::is_made_nevertheless() const noexcept {
   return number == SYS_close || (number == SYS_recvmsg && result != 0);
 }
 
-void Fault::before(Step &step, const Subject &subject) const noexcept {
+void Fault::before(Step &step, const Subject &subject, bool again) const noexcept {
   const long *const a = step.arguments;
   switch (kind) {
     case error:
@@ -118,6 +136,9 @@ void Fault::before(Step &step, const Subject &subject) const noexcept {
       nanosleep(&delay, nullptr);
       break;
     }
+    case ended:
+      step.skip = again;
+      break;
     case twice:
       subject.call(step.number, a[0], a[1], a[2]);
       break;
@@ -143,6 +164,10 @@ void Fault::after(Step &step, const Subject &subject) const noexcept {
         step.result = subject.call(step.number, step.arguments[0], step.arguments[1], 0);
       }
       break;
+    case ended:
+      message.drop_descriptors();
+      step.result = 0;
+      break;
     case truncated:
       message.add_flag(MSG_TRUNC);
       break;
@@ -164,6 +189,11 @@ void Fault::after(Step &step, const Subject &subject) const noexcept {
 std::span<const Fault> faults(Door door) {
   static const std::vector<Fault> list = make_faults();
   return {list.data(), door == Door::call ? list.size() : list.size() - 1};
+}
+
+std::span<const Fault> faults_of_kept_calls() {
+  static const std::vector<Fault> list = make_faults_of_kept_calls();
+  return list;
 }
 
 }  // namespace plash::stress

@@ -20,6 +20,7 @@ class Fault {
     late,        // the reply comes after a while
     twice,       // the request is sent twice, so that a second reply comes
     missing,     // end of file instead of the reply
+    ended,       // the same, where the other side does not close: whenever it is asked
     truncated,   // MSG_TRUNC
     no_control,  // MSG_CTRUNC: the descriptors of the reply are gone
     shortened,   // the last byte of the reply is missing
@@ -32,7 +33,8 @@ class Fault {
   int result;  // the errno that the call must give; 0: it must succeed
 
   // To be called by a visitor, on either side of the system call. Async-signal-safe.
-  void before(Step &step, const Subject &subject) const noexcept;
+  // again: of a fault that lasts, not for the first time.
+  void before(Step &step, const Subject &subject, bool again) const noexcept;
   void after(Step &step, const Subject &subject) const noexcept;
 
  private:
@@ -41,5 +43,9 @@ class Fault {
 
 // Those that are to be tried on the door.
 std::span<const Fault> faults(Door door);
+
+// The same for a call over a connection that is kept (sendmsg and recvmsg alone). What cannot be
+// sent is called plainly; a connection whose reply is lost is not used again.
+std::span<const Fault> faults_of_kept_calls();
 
 }  // namespace plash::stress

@@ -7,12 +7,15 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
+#include "protocol/packet.h"
 #include "tools/stress/call_fault.h"
 #include "tools/stress/descriptors.h"
 #include "tools/stress/interceptor.h"
@@ -24,6 +27,8 @@
 namespace plash::stress {
 namespace {
 
+constexpr int calls_before_kept_ones = 64;
+
 // What is to be done at the system calls of an operation: noted, or one of them spoiled. Shared
 // with the tracer, where there is one.
 struct Plan {
@@ -34,15 +39,30 @@ struct Plan {
   bool done;
   bool ended;
   Step made[room];
+  bool sends_request[room];
 };
 
-// Where a fault is to last, it does so until the call closes its first descriptor. The pauses
-// between its tries are left out.
+bool is_request(const Step &step, const Subject &subject) {
+  if (step.number != SYS_sendmsg) return false;
+  msghdr message;
+  subject.load(&message, reinterpret_cast<const msghdr *>(step.arguments[1]), sizeof message);
+  if (message.msg_iovlen == 0) return false;
+  iovec part;
+  subject.load(&part, message.msg_iov, sizeof part);
+  std::uint32_t magic = 0;
+  if (part.iov_len < sizeof(PacketHeader)) return false;
+  subject.load(&magic, part.iov_base, sizeof magic);
+  return magic == packet_magic;
+}
+
+// Where a fault is to last, it does so until the call closes its first descriptor, or the next one
+// is made. The pauses between its tries are left out.
 bool lasts(Step &step, Plan &plan) {
-  if (plan.fault->kind != Fault::always || !plan.done || plan.ended) return false;
-  plan.ended = step.number == SYS_close;
+  const Fault::Kind kind = plan.fault->kind;
+  if ((kind != Fault::always && kind != Fault::ended) || !plan.done || plan.ended) return false;
+  plan.ended = step.number == SYS_close || (kind == Fault::ended && step.number == SYS_sendmsg);
   step.skip = step.number == SYS_ppoll;
-  return step.number == plan.fault->number;
+  return step.number == plan.fault->number && !plan.ended;
 }
 
 // Whether there is more to do.
@@ -51,15 +71,17 @@ bool visit(Step &step, const Subject &subject, void *data) {
   if (step.kind == Step::before_system_call) {
     const std::size_t index = plan.passed++;
     if (plan.fault == nullptr) {
-      if (index < Plan::room) plan.made[index] = step;
+      if (index >= Plan::room) return true;
+      plan.made[index] = step;
+      plan.sends_request[index] = is_request(step, subject);
     } else if ((index == plan.index && step.number == plan.fault->number) || lasts(step, plan)) {
       plan.index = index;
+      plan.fault->before(step, subject, plan.done);
       plan.done = true;
-      plan.fault->before(step, subject);
     }
   } else if (step.kind == Step::after_system_call && plan.done && plan.passed == plan.index + 1) {
     plan.fault->after(step, subject);
-    return plan.fault->kind == Fault::always;
+    return plan.fault->kind == Fault::always || plan.fault->kind == Fault::ended;
   }
   return true;
 }
@@ -101,7 +123,9 @@ class Injector {
   void try_operation(const Operation &operation) {
     run(context_, operation);  // what only a first time needs is not noted
     visit_system_calls(operation, nullptr, 0);
-    const std::vector<Step> made(plan_.made, plan_.made + std::min(plan_.passed, Plan::room));
+    const std::size_t size = std::min(plan_.passed, Plan::room);
+    const std::vector<Step> made(plan_.made, plan_.made + size);
+    const std::vector<bool> sends_request(plan_.sends_request, plan_.sends_request + size);
     for (std::size_t at = 0; at < made.size(); ++at) {
       if (!starts_call(made[at])) continue;
       ++calls_;
@@ -116,9 +140,41 @@ class Injector {
         }
       }
     }
+    for (std::size_t at = 0; at < made.size() && !traced_; ++at) {
+      if (sends_request[at] && (at == 0 || !starts_call(made[at - 1])))
+        try_kept_call(operation, made, at);
+    }
   }
 
+  std::uint64_t kept_calls() const { return kept_calls_; }
+
  private:
+  // Each fault in a process of its own: some cost a connection.
+  void try_kept_call(const Operation &operation, const std::vector<Step> &made, std::size_t at) {
+    std::size_t reply = at + 1;
+    while (reply < made.size() && made[reply].number != SYS_recvmsg) ++reply;
+    ++kept_calls_;
+    for (const Fault &fault : faults_of_kept_calls()) {
+      if (board_.failure_count.load() >= max_failures) return;
+      const pid_t child = fork();
+      if (child == 0) {
+        // A process opens its connections after some calls.
+        for (int i = 0; i < calls_before_kept_ones; ++i)
+          run(context_, operations(board_.settings.door).front());
+        before_ = open_descriptors();
+        try_fault(operation, fault, fault.number == SYS_sendmsg ? at : reply);
+        _exit(0);
+      }
+      int status = 0;
+      while (waitpid(child, &status, 0) == -1 && errno == EINTR) {
+      }
+      ++count_;
+      if (status != 0)
+        board_.fail(std::string(operation.name) + ", kept call, " + fault.name + ": wait status " +
+                    std::to_string(status));
+    }
+  }
+
   // With the same random choices each time, so that the same system calls are made.
   void visit_system_calls(const Operation &operation, const Fault *fault, std::size_t index) {
     context_.random = Random(board_.settings.seed);
@@ -170,6 +226,7 @@ class Injector {
   bool traced_;
   std::uint64_t count_ = 0;
   std::uint64_t calls_ = 0;
+  std::uint64_t kept_calls_ = 0;
 };
 
 void inject_faults(Board &board, Plan &plan, bool traced) {
@@ -179,8 +236,11 @@ void inject_faults(Board &board, Plan &plan, bool traced) {
     injector.try_operation(operation);
     if (board.failure_count.load() >= max_failures) return;
   }
-  board.note(std::to_string(injector.calls()) + " calls, " + std::to_string(injector.count()) +
-             " faults injected");
+  board.note(std::to_string(injector.calls()) + " calls" +
+             (injector.kept_calls() != 0
+                  ? " and " + std::to_string(injector.kept_calls()) + " over kept connections"
+                  : "") +
+             ", " + std::to_string(injector.count()) + " faults injected");
   // Natively there is no call path.
   if (injector.count() == 0 && board.settings.door != Door::none)
     board.fail("no call was found to inject a fault into");
@@ -201,6 +261,7 @@ void inject_faults_traced(void *data) {
 void run_faults(Board &board) {
   auto *const plan = static_cast<Plan *>(shared_memory(sizeof(Plan)));
   faults(board.settings.door);  // made before there are two processes
+  faults_of_kept_calls();
   if (board.settings.door == Door::loader) {
     Traced traced{board, *plan};
     const int status = run_traced(inject_faults_traced, &traced, visit, plan);
