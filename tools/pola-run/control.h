@@ -18,6 +18,7 @@ struct ControlMessage {
     ids_mapped,  // go on
     deliver,     // send signal number to the program, or to its process group
     foreground,  // make the program's process group the terminal's, and continue it
+    background,  // take the terminal from it, and continue it
     resume,      // continue the program's process group
 
     // From it.

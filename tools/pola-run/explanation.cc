@@ -156,7 +156,13 @@ void explain_namespaces(Text &text, const IsolationSettings &settings, Status &s
   text.line("root", "read-only, holds nothing but" + shown);
 }
 
-void explain_walls(Text &text, const std::optional<IsolationSettings> &isolation, pid_t process) {
+std::string describe_terminal(const Options &options) {
+  if (options.shares_terminal) return "the caller's, in the caller's session (--share-terminal)";
+  return "a session of its own, with a terminal of its own where the caller has one";
+}
+
+void explain_walls(Text &text, const Options &options,
+                   const std::optional<IsolationSettings> &isolation, pid_t process) {
   Status status = status_of(process);
   if (!isolation) {
     text.heading("Walls");
@@ -177,6 +183,7 @@ void explain_walls(Text &text, const std::optional<IsolationSettings> &isolation
   text.line("Landlock", describe_landlock(by_landlock));
   text.line("system calls", describe_filter(status, by_landlock));
   text.line("open files", describe_limit(process));
+  text.line("terminal", describe_terminal(options));
 }
 
 std::string describe_rights(const PlannedGrant &grant) {
@@ -214,7 +221,7 @@ std::string explain(const Options &options, const std::vector<PlannedGrant> &gra
                     const std::vector<int> &descriptors) {
   Text text;
   explain_program(text, options, descriptors);
-  explain_walls(text, isolation, sandbox.first_process);
+  explain_walls(text, options, isolation, sandbox.first_process);
   explain_grants(text, grants, options);
   return text.take();
 }

@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -23,8 +24,11 @@ using Kind = ControlMessage::Kind;
 
 class Init {
  public:
-  Init(int control, int terminal, bool ends_others)
-      : control_(control), terminal_(terminal), ends_others_(ends_others) {}
+  Init(int control, int terminal, bool ends_others, bool own_session)
+      : control_(control),
+        terminal_(terminal),
+        ends_others_(ends_others),
+        own_session_(own_session) {}
 
   void start(Program &program, bool foreground) {
     program_ = ::fork();
@@ -62,6 +66,7 @@ class Init {
   [[noreturn]] void start_in_child(Program &program, bool foreground) {
     ::setpgid(0, 0);
     if (foreground) ::tcsetpgrp(terminal_, ::getpid());
+    for (const int descriptor : program.terminal_descriptors) ::dup2(terminal_, descriptor);
     try {
       if (program.enter_walls) program.enter_walls();
     } catch (const std::exception &error) {
@@ -135,6 +140,10 @@ class Init {
         ::tcsetpgrp(terminal_, group());
         ::kill(-group(), SIGCONT);
         break;
+      case Kind::background:
+        ::tcsetpgrp(terminal_, ::getpgrp());
+        ::kill(-group(), SIGCONT);
+        break;
       case Kind::resume:
         ::kill(-group(), SIGCONT);
         break;
@@ -160,10 +169,11 @@ class Init {
     }
   }
 
-  // A process group outside of the PID namespace shows as 0.
+  // In its caller's session, a process group outside of the PID namespace shows as 0.
   bool has_terminal() const {
     if (terminal_ < 0) return false;
     const pid_t foreground = ::tcgetpgrp(terminal_);
+    if (own_session_) return foreground > 0 && foreground != ::getpgrp();
     return ::getpid() == 1 ? foreground > 0 : foreground == group();
   }
 
@@ -177,6 +187,7 @@ class Init {
   const int terminal_;
   pid_t program_ = -1;
   const bool ends_others_;
+  const bool own_session_;
   bool stopped_ = false;
   bool orphaned_ = false;
 };
@@ -187,7 +198,11 @@ void run_init(Program &program, int control, int terminal, bool foreground) {
   // Its memory is a copy of pola-run's: nothing in the sandbox may trace it, or dump it.
   ::prctl(PR_SET_DUMPABLE, 0);
   ::prctl(PR_SET_NAME, "pola-init");
-  Init init(control, terminal, program.enter_walls != nullptr);
+  if (program.own_session) {
+    ::setsid();
+    if (terminal >= 0) ::ioctl(terminal, TIOCSCTTY, 0);
+  }
+  Init init(control, terminal, program.enter_walls != nullptr, program.own_session);
   init.start(program, foreground);
   init.loop();
 }

@@ -9,7 +9,8 @@
 
 namespace plash::pola_run {
 
-// control: the sandbox's end of the control socket. terminal: the controlling terminal, or -1.
+// control: the sandbox's end of the control socket. terminal: the controlling terminal, of the
+// caller's session or to be of the sandbox's own (program.own_session), or -1.
 // foreground: give the program the terminal at once. Every signal must be blocked. Goes on without
 // pola-run when that is killed.
 [[noreturn]] void run_init(Program &program, int control, int terminal, bool foreground);

@@ -141,15 +141,34 @@ int show(const Options &options, Program &program, const std::vector<PlannedGran
   return print(text);
 }
 
+bool logs_to_terminal(const Options &options) {
+  return options.log && options.log_file.empty() && ::isatty(STDERR_FILENO) == 1;
+}
+
+// The server would open its own.
+void replace_terminal(std::vector<PlannedGrant> &grants, const std::string &path) {
+  for (PlannedGrant &grant : grants) {
+    if (grant.host_path == "/dev/tty") grant.host_path = path;
+  }
+}
+
 // Returns the program's wait status.
 int run(const Options &options) {
   const bool isolated = options.isolation != Options::Isolation::none;
   const bool own_root = options.isolation == Options::Isolation::user_namespace;
   const std::vector<int> descriptors = claim_descriptors(options.descriptors, isolated);
 
+  Terminal terminal;
+  const bool own_session = isolated && !options.shares_terminal;
+  std::optional<PseudoTerminal> own_terminal;
+  if (own_session && terminal.get() >= 0 && !options.explain) {
+    own_terminal.emplace(terminal.get(), !terminal.is_standard() || logs_to_terminal(options));
+  }
+
   const auto door = make_door(options, own_root);
   TemporaryDirectories temporary;
-  const std::vector<PlannedGrant> grants = plan(options, *door, temporary);
+  std::vector<PlannedGrant> grants = plan(options, *door, temporary);
+  if (own_terminal) replace_terminal(grants, own_terminal->path());
   const auto name_space = std::make_shared<server::Namespace>();
   apply_grants(grants, *name_space);
 
@@ -161,11 +180,18 @@ int run(const Options &options) {
   Program program = make_program(options, *door, fs_op, cwd, descriptors);
   if (log && own_root) log(describe_root(door->root_entries()));
   if (options.explain) return show(options, program, grants, isolation_of(options, *door, grants));
-  Terminal terminal;
   take_over_signals(program);
-  Sandbox sandbox = fork_sandbox(program, isolation_of(options, *door, grants), terminal.get(),
-                                 terminal.is_for_program());
+  const bool foreground = terminal.is_for_program();
+  int sandboxes_terminal = own_session ? -1 : terminal.get();
+  if (own_terminal) {
+    sandboxes_terminal = own_terminal->sandboxes_end();
+    program.terminal_descriptors = find_terminal(descriptors, terminal.get());
+  }
+  program.own_session = own_session;
+  Sandbox sandbox =
+      fork_sandbox(program, isolation_of(options, *door, grants), sandboxes_terminal, foreground);
   if (options.default_endowment) grant_own_mounts(std::move(sandbox.mounts), *name_space);
+  if (own_terminal) own_terminal->close_sandboxes_end();
   release_descriptors(descriptors);
   fs_op.reset();
   cwd.reset();
@@ -173,7 +199,8 @@ int run(const Options &options) {
   raise_descriptor_limit();
   const server::DeathWatch death_watch;
   server.start();
-  return supervise(sandbox, options.program, terminal);
+  return supervise(sandbox, options.program, terminal, own_terminal ? &*own_terminal : nullptr,
+                   foreground);
 }
 
 int main_with(int count, char **values) {

@@ -309,6 +309,8 @@ const std::map<std::string, Parser::LongOption, std::less<>> Parser::long_option
     {"--tmpdir", {true, &Parser::add_temporary_directory}},
     {"--net", {false, [](Parser &parser, const std::string &) { parser.options_.network = true; }}},
     {"--limit", {true, &Parser::set_limit}},
+    {"--share-terminal",
+     {false, [](Parser &parser, const std::string &) { parser.options_.shares_terminal = true; }}},
     {"--explain",
      {false, [](Parser &parser, const std::string &) { parser.options_.explain = true; }}},
     {"--log", {false, [](Parser &parser, const std::string &) { parser.options_.log = true; }}},

@@ -48,7 +48,8 @@ struct Options {
 
   server::Quota quota = server::Limits().sandbox;
 
-  bool explain = false;  // and do not run
+  bool shares_terminal = false;  // the caller's terminal itself, and its session
+  bool explain = false;          // and do not run
 
   bool log = false;
   std::string log_file;  // absolute; empty: standard error

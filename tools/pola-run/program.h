@@ -30,6 +30,8 @@ struct Program {
   sigset_t signal_mask = {};
   bool child_signal_ignored = false;  // SIGCHLD, by pola-run's caller
 
+  bool own_session = false;                    // and not its caller's
+  std::vector<int> terminal_descriptors = {};  // those that are to be the sandbox's own terminal
   bool starts = true;  // false: the walls are put up, and nothing is run (--explain)
 
   // Puts up the walls that the sandbox's first process stays outside of; throws Error. Empty: there

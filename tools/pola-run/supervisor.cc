@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -41,24 +42,34 @@ sigset_t supervised_signals() {
 
 class Supervisor {
  public:
-  Supervisor(const Sandbox &sandbox, Terminal &terminal)
-      : sandbox_(sandbox), control_(sandbox.control.get()), terminal_(terminal) {}
+  Supervisor(const Sandbox &sandbox, Terminal &terminal, PseudoTerminal *own)
+      : sandbox_(sandbox), control_(sandbox.control.get()), terminal_(terminal), own_(own) {}
 
   // Returns the wait status, or sets exec_error.
   int run() {
     const sigset_t signals = supervised_signals();
     const UniqueFd incoming(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!incoming) throw Error(ExitStatus::failure, "cannot receive signals", errno);
-    std::array<pollfd, 2> sources = {{{control_, POLLIN, 0}, {incoming.get(), POLLIN, 0}}};
+    std::array<pollfd, 2 + PseudoTerminal::source_count> sources = {
+        {{control_, POLLIN, 0}, {incoming.get(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
     while (!ended_) {
+      if (own_ != nullptr) {
+        const auto terminals = own_->sources();
+        std::copy(terminals.begin(), terminals.end(), sources.begin() + 2);
+      }
       if (::poll(sources.data(), sources.size(), -1) < 0) continue;
       signalfd_siginfo signal;
       while (::read(incoming.get(), &signal, sizeof signal) == sizeof signal) pass_on(signal);
+      if (sources[2].revents != 0 || sources[3].revents != 0) own_->relay();
       if (sources[0].revents != 0) hear();
     }
     // The first process takes everything else in the sandbox with it.
     int status = 0;
     while (::waitpid(sandbox_.first_process, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (own_ != nullptr) {
+      own_->finish();
+      own_->stop_input();
     }
     return first_process_died_ ? status : status_;
   }
@@ -80,7 +91,11 @@ class Supervisor {
     const bool from_kernel = signal.ssi_code == SI_KERNEL;
     if (number == SIGCHLD) return;                 // the control socket tells more
     if (number == SIGPIPE && from_kernel) return;  // pola-run's own log
-    if (number == SIGCONT) return send(Kind::resume);
+    if (number == SIGCONT) {
+      if (own_ != nullptr && own_->has_input() && terminal_.is_ours()) own_->start_input();
+      return send(Kind::resume);
+    }
+    if (number == SIGWINCH && own_ != nullptr && from_kernel) return own_->resize();
     ControlMessage message;
     message.kind = Kind::deliver;
     message.number = number;
@@ -94,7 +109,7 @@ class Supervisor {
     ControlMessage message;
     if (!receive_control(control_, message)) {
       first_process_died_ = ended_ = true;
-      terminal_.take_back_from_dead();
+      if (own_ == nullptr) terminal_.take_back_from_dead();
       return;
     }
     switch (message.kind) {
@@ -110,7 +125,7 @@ class Supervisor {
       case Kind::ended:
         status_ = message.number;
         ended_ = true;
-        if (message.has_terminal) terminal_.take_back();
+        if (message.has_terminal && own_ == nullptr) terminal_.take_back();
         break;
       default:
         break;
@@ -120,13 +135,31 @@ class Supervisor {
   // The shell is to see its job stop, and the rest of a pipeline to stop with it.
   void stop_too(int signal, bool has_terminal) {
     const bool wants_terminal = signal == SIGTTIN || signal == SIGTTOU;
-    if (wants_terminal && terminal_.is_ours()) return send(Kind::foreground);
+    if (wants_terminal && terminal_.is_ours()) {
+      if (own_ != nullptr) own_->start_input();
+      return send(Kind::foreground);
+    }
+    if (own_ != nullptr) return stop_with_own_terminal(signal, has_terminal);
     if (has_terminal) terminal_.take_back();
     const bool stopped = stop_self(signal, has_terminal && signal != SIGSTOP);
     // In an orphaned process group nobody could ever continue it.
     if (!stopped && wants_terminal) hang_up();
     if (has_terminal) terminal_.give_again();
     send(Kind::resume);
+  }
+
+  // With a terminal of its own the sandbox does not have the caller's: what changes is who reads
+  // from that. In the background its programs are to stop when they read.
+  void stop_with_own_terminal(int signal, bool has_terminal) {
+    const bool wants_terminal = signal == SIGTTIN || signal == SIGTTOU;
+    own_->relay();
+    own_->stop_input();
+    const bool stopped = stop_self(signal, has_terminal && signal != SIGSTOP);
+    if (!stopped && wants_terminal) hang_up();
+    if (!has_terminal && !wants_terminal) return send(Kind::resume);
+    if (!terminal_.is_ours()) return send(Kind::background);
+    own_->start_input();
+    send(Kind::foreground);
   }
 
   // Stops pola-run, or its whole process group, as signal would have. Returns when it is continued,
@@ -151,6 +184,7 @@ class Supervisor {
   const Sandbox &sandbox_;
   const int control_;
   Terminal &terminal_;
+  PseudoTerminal *const own_;
   bool ended_ = false;
   bool first_process_died_ = false;
   int exec_error_ = 0;
@@ -169,8 +203,10 @@ void take_over_signals(Program &program) {
   ::signal(SIGCHLD, SIG_DFL);
 }
 
-int supervise(const Sandbox &sandbox, const std::string &program, Terminal &terminal) {
-  Supervisor supervisor(sandbox, terminal);
+int supervise(const Sandbox &sandbox, const std::string &program, Terminal &terminal,
+              PseudoTerminal *own, bool foreground) {
+  Supervisor supervisor(sandbox, terminal, own);
+  if (own != nullptr && foreground) own->start_input();
   const int status = supervisor.run();
   if (!supervisor.failure().empty()) throw Error(ExitStatus::failure, supervisor.failure());
   if (const int error = supervisor.exec_error(); error != 0) {

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "tools/pola-run/pseudo_terminal.h"
 #include "tools/pola-run/sandbox.h"
 #include "tools/pola-run/terminal.h"
 
@@ -19,7 +20,9 @@ void take_over_signals(Program &program);
 // Runs until the program has ended, and with it the sandbox. Returns the program's wait status.
 // Throws Error where the program could not be executed (not_found, cannot_execute). program: its
 // name, for the message.
-int supervise(const Sandbox &sandbox, const std::string &program, Terminal &terminal);
+// own: the sandbox's terminal, if it has one of its own; foreground: it has the input at once.
+int supervise(const Sandbox &sandbox, const std::string &program, Terminal &terminal,
+              PseudoTerminal *own, bool foreground);
 
 // Ends this process as the wait status says: with the same exit status, or by the same signal,
 // without dumping core once more.

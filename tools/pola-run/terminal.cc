@@ -15,10 +15,12 @@ bool Terminal::is_ours() const {
   return descriptor_ && ::tcgetpgrp(descriptor_.get()) == ::getpgrp();
 }
 
-bool Terminal::is_for_program() const {
+bool Terminal::is_standard() const {
   // tcgetpgrp() fails on what is not the controlling terminal.
-  return is_ours() && ::tcgetpgrp(STDIN_FILENO) >= 0 && ::tcgetpgrp(STDOUT_FILENO) >= 0;
+  return ::tcgetpgrp(STDIN_FILENO) >= 0 && ::tcgetpgrp(STDOUT_FILENO) >= 0;
 }
+
+bool Terminal::is_for_program() const { return is_ours() && is_standard(); }
 
 void Terminal::take_back() {
   if (!descriptor_) return;

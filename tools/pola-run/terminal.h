@@ -25,6 +25,9 @@ class Terminal {
   // Whether our process group is the foreground one.
   bool is_ours() const;
 
+  // Whether both standard input and output are the terminal, and nobody else's in a pipeline.
+  bool is_standard() const;
+
   // Whether the program should have it from the start.
   bool is_for_program() const;
 

@@ -44,6 +44,7 @@ The sandbox
                          is weaker; or not at all, which is no sandbox
   --limit NAME=N         what the sandbox may use of the server: objects, calls, threads, waiting, messages,
                          bytes (N may end in K, M, G) or descriptors
+  --share-terminal       use the caller's terminal itself, not one of the sandbox's own that is relayed to it
   --explain              run nothing: print what walls are put up for this command, and what is granted
   --log, --log-file F    log each call, on standard error or to F
 

@@ -106,6 +106,10 @@ class Explain(LauncherTest):
             self.assertEqual(walls["network"], "the host's (--net)")
             self.assertNotIn("network", walls["namespaces"])
 
+    def test_the_terminal(self):
+        self.assertIn("of its own", self.explain("-e", "true")["Walls"]["terminal"])
+        self.assertIn("--share-terminal", self.explain("--share-terminal", "-e", "true")["Walls"]["terminal"])
+
     def test_no_landlock(self):
         refuse = [launcher.settings.refuse_call, "landlock_create_ruleset"]
         if launcher.settings.isolate == "userns":

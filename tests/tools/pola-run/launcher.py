@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the end-to-end tests of pola-run share: a scratch directory, and ways to run pola-run in it as the user under test.
 
-A test's command line: TEST POLA_RUN PROBE REFUSE_CALL [--uid UID] [--door DOOR] [--isolate HOW] [--subordinate-ids] [unittest's own arguments]
+A test's command line: TEST POLA_RUN PROBE REFUSE_CALL [--uid UID] [--door DOOR] [--isolate HOW] [--subordinate-ids] [--share-terminal] [unittest's own arguments]
 """
 import argparse
 import contextlib
@@ -26,7 +26,7 @@ def as_user():
 
 
 def options():
-    return ["--door=" + settings.door, "--isolate=" + settings.isolate]
+    return ["--door=" + settings.door, "--isolate=" + settings.isolate, *(["--share-terminal"] if settings.share_terminal else [])]
 
 
 class LauncherTest(unittest.TestCase):
@@ -152,6 +152,7 @@ def main():
     parser.add_argument("--door", default="loader")
     parser.add_argument("--isolate", default="userns")
     parser.add_argument("--subordinate-ids", action="store_true")
+    parser.add_argument("--share-terminal", action="store_true")
     settings, others = parser.parse_known_args()
     if (settings.uid or settings.subordinate_ids) and os.getuid() != 0:
         print("--uid and --subordinate-ids need root: skipped")

@@ -260,10 +260,10 @@ TEST_CASE("Options of the original that are not there say so") {
 
 TEST_CASE("The usage text names every option") {
   for (const char *option :
-       {"--prog",     "-a ",    "-e ",       "--cwd",     "--copy-cwd", "--no-cwd",
-        "--env",      "--fd",   "-f[",       "-t[",       "-B",         "--tmp,",
-        "--tmpdir",   "--net",  "--door",    "--isolate", "--explain",  "--log,",
-        "--log-file", "--help", "--version", "--limit"}) {
+       {"--prog",   "-a ",        "-e ",    "--cwd",     "--copy-cwd", "--no-cwd",
+        "--env",    "--fd",       "-f[",    "-t[",       "-B",         "--tmp,",
+        "--tmpdir", "--net",      "--door", "--isolate", "--explain",  "--share-terminal",
+        "--log,",   "--log-file", "--help", "--version", "--limit"}) {
     INFO(option);
     CHECK(usage_text().find(option) != std::string_view::npos);
   }
