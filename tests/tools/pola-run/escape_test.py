@@ -4,6 +4,7 @@
 
 usage: as in launcher.py, but TEST POLA_RUN ESCAPE
 """
+import contextlib
 import ctypes
 import os
 import signal
@@ -105,6 +106,7 @@ class Outside:
             "semaphores": LIBC.semget(self.key, 0, 0) == self.semaphores and LIBC.semctl(self.semaphores, 0, 12, 0) == 0,
             "messages": LIBC.msgget(self.key, 0) == self.messages and LIBC.msgrcv(self.messages, None, 0, 0, 0o4000) == -1,
             "host name": os.uname().nodename,
+            "devices": [os.stat("/dev/" + name).st_mode for name in ("null", "zero", "full", "random", "urandom", "tty")],
         }
 
     def arrivals(self):
@@ -139,6 +141,9 @@ class Outside:
         return [f"{name}={value}" for name, value in values.items()]
 
     def remove(self):
+        for name in ("null", "zero", "full", "random", "urandom", "tty"):
+            with contextlib.suppress(PermissionError):
+                os.chmod("/dev/" + name, 0o666)  # where it was changed nothing else would work any more
         if self.started is not None:
             os.kill(self.started, signal.SIGKILL)
             os.waitpid(self.started, 0)
@@ -174,6 +179,16 @@ class Escape(LauncherTest):
         for field in ("st_mode", "st_uid", "st_gid", "st_nlink", "st_size", "st_mtime_ns", "st_ctime_ns"):
             self.assertEqual(getattr(after, field), getattr(before, field), field)
         self.assertEqual(os.listxattr(granted), [])
+
+    def test_with_what_is_granted_by_default(self):
+        result = self.run_bare("-B", "--no-cwd", "-f", self.file, "-f", self.probe, "-e", self.probe, "granted=" + self.file, *self.outside.arguments())
+        gained = {line.split()[1] for line in result.stdout.splitlines() if "GAINED" in line}
+        # /usr/bin, a terminal of its own, and of /proc its own processes and what the machine is like.
+        own = {"execve", "execveat", "/dev/ptmx", "/proc/self/uid_map", "/proc/self/setgroups", "/proc/self/oom_score_adj", "/proc/net/tcp"}
+        self.assertLessEqual(gained, own, result.stdout)
+        self.assertIn("ways out tried", result.stdout)
+        self.assertEqual(self.outside.arrivals(), [])
+        self.assertEqual(self.outside.state(), self.outside.before)
 
     def test_without_a_sandbox_the_ways_lead_out(self):
         """Or the attempts would prove nothing. Not as root, who could do harm."""

@@ -158,6 +158,27 @@ TEST_CASE("set-ID bits are refused on files") {
   CHECK((status.st_mode & 07777) == 0755);
 }
 
+TEST_CASE("devices are granted to be written, not to be changed for everybody") {
+  const Scratch scratch;
+  Running running(scratch);
+  running.name_space->grant("/null", "/dev/null", {.write = true});
+  const Client client = running.start();
+  struct stat status {};
+  REQUIRE(::stat("/dev/null", &status) == 0);
+  // To what they are: a failing test must not break the system that it runs on.
+  const auto mode = [&](auto &request) { request.mode = status.st_mode & 07777; };
+  CHECK(client.simple<methods::Chmod>("/null", mode) == -EPERM);
+  const auto owner = [](auto &request) { request.uid = request.gid = ~std::uint64_t{0}; };
+  CHECK(client.simple<methods::Chown>("/null", owner) == -EPERM);
+  const UniqueFd file(static_cast<int>(client.open("/null", O_RDWR)));
+  REQUIRE(file);
+  const auto of_descriptor = [&](auto &request) {
+    mode(request);
+    request.flags = AT_EMPTY_PATH;
+  };
+  CHECK(client.simple<methods::Chmod>("", of_descriptor, file.get()) == -EPERM);
+}
+
 TEST_CASE("a symlink in a writable grant gives no right to what it leads to") {
   ReadOnly world;
   world.scratch.link("w/link", "/r/file");
