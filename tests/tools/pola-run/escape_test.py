@@ -165,7 +165,7 @@ class Escape(LauncherTest):
         granted = self.write("granted", "granted\n", 0o666)
         before = os.stat(granted)
         # self.probe is the program that tries.
-        result = self.run_bare("--no-cwd", "-f", granted, "-f", self.probe, "-e", self.probe, "granted=" + granted, *self.outside.arguments())
+        result = self.run_bare("--no-cwd", "-f", granted, "-f", self.probe, "-e", self.probe, "granted=" + granted, *self.outside.arguments(), timeout=280)
         print(result.stdout, file=sys.stderr)
         self.assertEqual(result.returncode, 0, "".join(line + "\n" for line in result.stdout.splitlines() if "GAINED" in line) + result.stderr)
         told = [line.split()[1] for line in result.stdout.splitlines() if "TOLD" in line]
@@ -181,7 +181,7 @@ class Escape(LauncherTest):
         self.assertEqual(os.listxattr(granted), [])
 
     def test_with_what_is_granted_by_default(self):
-        result = self.run_bare("-B", "--no-cwd", "-f", self.file, "-f", self.probe, "-e", self.probe, "granted=" + self.file, *self.outside.arguments())
+        result = self.run_bare("-B", "--no-cwd", "-f", self.file, "-f", self.probe, "-e", self.probe, "granted=" + self.file, *self.outside.arguments(), timeout=280)
         gained = {line.split()[1] for line in result.stdout.splitlines() if "GAINED" in line}
         # /usr/bin, a terminal of its own, and of /proc its own processes and what the machine is like.
         own = {"execve", "execveat", "/dev/ptmx", "/proc/self/uid_map", "/proc/self/setgroups", "/proc/self/oom_score_adj", "/proc/net/tcp"}

@@ -55,8 +55,8 @@ class LauncherTest(unittest.TestCase):
         """pola-run with arguments; before: what runs it."""
         return [*as_user(), *before, settings.pola_run, *options(), *arguments]
 
-    def run_bare(self, *arguments, before=(), **options):
-        return subprocess.run(self.command(*arguments, before=before), cwd=self.directory, capture_output=True, text=True, timeout=60,
+    def run_bare(self, *arguments, before=(), timeout=60, **options):
+        return subprocess.run(self.command(*arguments, before=before), cwd=self.directory, capture_output=True, text=True, timeout=timeout,
                               check=False, **options)
 
     def run_in_sandbox(self, *command, grants=(), **options):
