@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 SKIPPED = 77
-LOADER_TEXT = range(0x100000, 0x180000)  # ldso-hooks/loader/layout.h
+LOADER_TEXT = range(0x40000, 0xc0000)  # ldso-hooks/loader/layout.h
 LOADER_NAMES = ('"/lib64/ld-linux-x86-64.so.2"', '"/lib/ld-musl-x86_64.so.1"')
 C_SOURCE = r'#include <stdio.h>\nint main(void) { FILE *f = fopen("file", "r"); char t[9] = ""; fgets(t, 9, f); puts(t); return 3; }\n'
 GO_SOURCE = r'package main\nimport ("fmt"; "os")\nfunc main() { b, _ := os.ReadFile("file"); fmt.Print(string(b)); os.Mkdir("made", 0755) }\n'

@@ -148,8 +148,8 @@ void grant_if_present(Planner &planner, const char *path, server::Rights rights 
 
 void grant_default_endowment(Planner &planner) {
   // Debian's /usr/bin names many programs through links in /etc/alternatives.
-  for (const char *path :
-       {"/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/localtime"}) {
+  for (const char *path : {"/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/localtime",
+                           "/sys/devices/system/cpu"}) {
     grant_if_present(planner, path);
   }
   // Without it ld.so looks for each library in some forty directories, a call each.

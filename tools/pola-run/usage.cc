@@ -27,7 +27,7 @@ Grants: read-only unless flags say otherwise
       ,objrw             read and write what is there, without replacing it
       ,socket            Unix-domain sockets may be connected to
   -B                     /usr, /bin, /lib, /lib64, /etc/alternatives, ld.so.cache and localtime, links followed;
-                         /dev/random and urandom; /dev/null, zero, full and tty, writable; and the sandbox's
+                         /sys/devices/system/cpu; /dev/random and urandom; /dev/null, zero, full and tty, writable; and the sandbox's
                          own /proc, /dev/pts, /dev/ptmx and /dev/shm
   --tmp, --tmpdir D      a fresh, writable directory at /tmp, or at D; removed afterwards
   --net                  the host's network, and the files of /etc that name resolution reads

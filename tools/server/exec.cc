@@ -32,7 +32,8 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool parse_script(std::string line, Script &script) {
   const auto end = line.find('\n');
   const bool whole = end != std::string::npos || line.size() < first_bytes;
-  line.resize(std::min(end, line.size()));
+  // The kernel puts a NUL behind what it has read, over the last byte.
+  line.resize(std::min({end, line.size(), first_bytes - 1}));
   if (const auto nul = line.find('\0'); nul != std::string::npos) line.resize(nul);
   std::size_t at = 2;
   while (at < line.size() && is_blank(line[at])) ++at;
@@ -116,7 +117,9 @@ int handle(Context &context, const methods::Exec::Request &request, methods::Exe
     }
     if (depth == max_interpreters) return -ELOOP;
     Script script;
-    if (!parse_script(std::move(start), script)) return -ENOEXEC;
+    const bool no_line = start.find('\n') == std::string::npos && start.size() < first_bytes;
+    // Without a line's end, what is missing is an empty path to the kernel: the working directory.
+    if (!parse_script(std::move(start), script)) return no_line ? -EACCES : -ENOEXEC;
     std::vector<std::string> arguments{script.interpreter};
     if (!script.argument.empty()) arguments.push_back(script.argument);
     // The script's own path, which stands behind its interpreter: the caller's for the outermost,

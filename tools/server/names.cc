@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 
 #include "tools/server/target.h"
@@ -31,6 +32,13 @@ int check_removal(const NamedSlot &named) {
   if (slot.in_tree && slot.parent < 0) return -EBUSY;
   if (slot.parent < 0) return -ENOENT;
   return slot.may_change ? 0 : -EROFS;
+}
+
+bool is_missing(const Slot &slot) {
+  struct stat status {};
+  return slot.parent >= 0 && !slot.name.empty() &&
+         ::fstatat(slot.parent, slot.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+         errno == ENOENT;
 }
 
 }  // namespace
@@ -96,7 +104,12 @@ int handle(Context &context, const methods::Rename::Request &request, methods::R
   NamedSlot from;
   NamedSlot to;
   int error = find_named_slot(context, request.base, request.path, from);
-  if (error == 0) error = find_named_slot(context, request.new_base, request.new_path, to);
+  if (error != 0) return error;
+  error = find_named_slot(context, request.new_base, request.new_path, to);
+  // The kernel looks at the names themselves in this order.
+  if (error == -ENAMETOOLONG && last_component(view(request.new_path)).size() > NAME_MAX &&
+      is_missing(from.slot))
+    return -ENOENT;
   if (error != 0) return error;
   if (from.slot.name.empty()) return -EBUSY;
   if (to.slot.name.empty()) return (flags & RENAME_NOREPLACE) != 0 ? -EEXIST : -EBUSY;

@@ -24,6 +24,14 @@ int check_name(const Bytes &name, std::string &text) {
   return text.find('\0') == std::string::npos ? 0 : -EINVAL;
 }
 
+// 0 where name is of a namespace that there is (xattr(7)), or -EOPNOTSUPP.
+int check_namespace(const std::string &name) {
+  for (const char *start : {"user.", "trusted.", "security.", "system."}) {
+    if (name.rfind(start, 0) == 0) return 0;
+  }
+  return -EOPNOTSUPP;
+}
+
 // Others carry privileges (security.capability) or belong to the host's administrator.
 bool may_be_changed(const std::string &name) {
   return name.compare(0, 5, "user.") == 0 || name.compare(0, 17, "system.posix_acl_") == 0;
@@ -88,6 +96,7 @@ int handle(Context &context, const methods::SetXattr::Request &request,
   if (error == 0)
     error = find_changeable(context, request.base, request.path, request.flags, target);
   if (error != 0) return error;
+  if (const int unknown = check_namespace(name); unknown != 0) return unknown;
   if (!may_be_changed(name)) return -EPERM;
   return ::setxattr(descriptor_path(descriptor_of(target)).c_str(), name.c_str(),
                     request.value.data, request.value.size,
@@ -104,6 +113,7 @@ int handle(Context &context, const methods::RemoveXattr::Request &request,
   if (error == 0)
     error = find_changeable(context, request.base, request.path, request.flags, target);
   if (error != 0) return error;
+  if (const int unknown = check_namespace(name); unknown != 0) return unknown;
   if (!may_be_changed(name)) return -EPERM;
   return ::removexattr(descriptor_path(descriptor_of(target)).c_str(), name.c_str()) == 0 ? 0
                                                                                           : -errno;
