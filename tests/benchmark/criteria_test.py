@@ -4,6 +4,7 @@ import unittest
 
 from example import bare, rates, summary, workloads
 from benchmark.criteria import judge
+from benchmark.workloads import NO_TIME
 
 
 def verdict(results, start, kinds=("plain", "kept")):
@@ -78,6 +79,13 @@ class Workloads(unittest.TestCase):
     def test_a_result_of_its_own_is_not_reached(self):
         self.assertEqual(self.held(loader=summary(1, 1) | {"as natively": False}).verdict, "not reached")
         self.assertEqual(self.held(loader={"error": "exit status 1"}).verdict, "not reached")
+
+    def test_what_there_was_no_time_for_is_not_measured(self):
+        results = workloads()
+        results["find"]["unpinned"] = {"loader": {"error": NO_TIME}}
+        self.assertEqual(verdict({"workloads": results}, "find").verdict, "not measured")
+        results["find"]["one core"]["loader"] = summary(100, 100)
+        self.assertEqual(verdict({"workloads": results}, "find").verdict, "not reached")
 
     def test_peers_that_fail_or_give_something_else_are_no_measure(self):
         criterion = self.held(proot={"error": "over 5,000 ms"}, pseudo=summary(1, 1) | {"as natively": False})

@@ -25,6 +25,7 @@ MAKEFILE = """all: $(patsubst %.in,%.out,$(wildcard *.in))
 \t@tr a-z A-Z < $< > $@
 """
 LONG_AGO = 1_000_000_000
+NO_TIME = "not measured: no time left"
 
 
 @dataclasses.dataclass
@@ -144,6 +145,10 @@ class Race:
     def run_round(self, counts):
         for runner in self._bench.present:
             if runner.name in self._errors:
+                continue
+            if self._bench.is_out_of_time():
+                if not self._series[runner.name].rounds:
+                    self._errors[runner.name] = NO_TIME
                 continue
             result = run_once(self._bench, self._workload, runner, self._limit)
             if isinstance(result, str):
