@@ -50,9 +50,10 @@ const PathCalls engine_calls = {
         },
 };
 
-// As many as may be: there are to be many objects.
+// As many as may be: there are to be many objects. A server gives an object two descriptors, and
+// and have half of what it has.
 void raise_descriptor_limit() {
-  rlimit limit{400'000, 400'000};
+  rlimit limit{900'000, 900'000};
   if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
   ::getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
