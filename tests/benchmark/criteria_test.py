@@ -87,6 +87,10 @@ class Workloads(unittest.TestCase):
         results["find"]["one core"]["loader"] = summary(100, 100)
         self.assertEqual(verdict({"workloads": results}, "find").verdict, "not reached")
 
+    def test_where_it_fails_natively_nothing_is_measured(self):
+        late = {"error": "over 4,000 ms"}
+        self.assertEqual(self.held(native=late, loader=late).verdict, "not measured")
+
     def test_peers_that_fail_or_give_something_else_are_no_measure(self):
         criterion = self.held(proot={"error": "over 5,000 ms"}, pseudo=summary(1, 1) | {"as natively": False})
         self.assertEqual(criterion.verdict, "reached")

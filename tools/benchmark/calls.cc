@@ -50,8 +50,8 @@ const PathCalls engine_calls = {
         },
 };
 
-// As many as may be: there are to be many objects. A server gives an object two descriptors, and
-// and have half of what it has.
+// As many as may be: 100,000 objects take two descriptors each, and of two sandboxes a server lets
+// neither have more objects than a quarter of its descriptors.
 void raise_descriptor_limit() {
   rlimit limit{900'000, 900'000};
   if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return;

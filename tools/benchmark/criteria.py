@@ -114,6 +114,10 @@ def workload_criteria(results, doors):
                     parts.append(f"{PLACES[place]}: {NO_TIME}")
                     complete = False
                     continue
+                if "error" in by_runner.get("native", {}):
+                    parts.append(f"{PLACES[place]}: not measured: natively {by_runner['native']['error']}")
+                    complete = False
+                    continue
                 if "error" in own or own.get("as natively") is False:
                     parts.append(f"{PLACES[place]}: {own.get('error', 'another result than natively')}")
                     verdicts.append(False)
