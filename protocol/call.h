@@ -70,6 +70,11 @@ template <class M>
 long invoke(int object, const typename M::Request &request, typename M::Reply &reply,
             Buffer tail = {}, bool close_on_exec = true, long (*wait)(int) = nullptr) noexcept;
 
+// The same by another way: send(message) does what call(object, message) does.
+template <class M>
+long invoke_by(auto &&send, const typename M::Request &request, typename M::Reply &reply,
+               Buffer tail, bool close_on_exec, long (*wait)(int)) noexcept;
+
 namespace internal {
 void close_descriptors(const int *descriptors, std::uint32_t count) noexcept;
 }
@@ -77,6 +82,13 @@ void close_descriptors(const int *descriptors, std::uint32_t count) noexcept;
 template <class M>
 inline long invoke(int object, const typename M::Request &request, typename M::Reply &reply,
                    Buffer tail, bool close_on_exec, long (*wait)(int)) noexcept {
+  return invoke_by<M>([object](Call &message) noexcept { return call(object, message); }, request,
+                      reply, tail, close_on_exec, wait);
+}
+
+template <class M>
+inline long invoke_by(auto &&send, const typename M::Request &request, typename M::Reply &reply,
+                      Buffer tail, bool close_on_exec, long (*wait)(int)) noexcept {
   constexpr FieldCounts reply_counts = count_fields<typename M::Reply>();
   static_assert(!reply_counts.many_descriptors, "use call()");
   const Encoded<typename M::Request> encoded(request);
@@ -98,7 +110,7 @@ inline long invoke(int object, const typename M::Request &request, typename M::R
   message.reply_descriptor_count = reply_counts.descriptors;
   message.close_on_exec = close_on_exec;
   message.wait = wait;
-  const long result = call(object, message);
+  const long result = send(message);
   if (result != 0) return result;
   if (!decode(reply, reply_words, tail.data, message.reply_tail.size, reply_descriptors,
               message.reply_descriptor_count)) {

@@ -26,7 +26,7 @@ struct PacketHeader {
   std::uint64_t total_size;         // of the whole message's payload, bytes
   std::uint64_t offset;             // of this packet's part in it, bytes
   std::uint32_t size;               // of this packet's part, bytes
-  std::uint32_t reserved;           // 0
+  std::uint32_t sequence;           // of a call over a session; 0 elsewhere
 };
 static_assert(sizeof(PacketHeader) == 40);
 
@@ -38,6 +38,8 @@ constexpr std::uint32_t code_fail = code_of("Fail");  // reply: one word, the er
 constexpr std::uint32_t code_wait = code_of("Wait");  // notice before the reply: this may take long
 constexpr std::uint32_t code_cancel =
     code_of("Cncl");  // from the caller, backwards: answer now, or with EINTR
+constexpr std::uint32_t code_pair =
+    code_of("Pair");  // reply over a session: nothing was done, make this call with a pair
 
 constexpr std::uint64_t max_message_size = std::uint64_t{64}
                                            << 20;        // payload bytes of a whole message
@@ -52,6 +54,10 @@ constexpr std::int64_t max_errno = 4095;
 // anyone who holds the descriptor can read it, and it goes along with dup, fork, exec and
 // SCM_RIGHTS.
 constexpr int directory_object_tag = 0x6c504469;
+// The same of the client's end of a session.
+constexpr int session_tag = 0x6c505365;
+
+constexpr std::uint32_t max_sessions_per_call = 4;  // OpenSessions gives no more
 
 // Added to it: how the directory was opened, as fcntl(F_GETFL) is to tell.
 constexpr int opened_with_directory_flag = 0x01000000;  // O_DIRECTORY

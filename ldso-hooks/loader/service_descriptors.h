@@ -8,7 +8,9 @@
 
 namespace plash::loader {
 
-constexpr int first_service_descriptor = 1016;
+constexpr int first_service_descriptor = 1012;
+
+// Kept sessions, see protocol/session.h: 1012 to 1015.
 
 // Only between an emulated exec and the new image's start: what the new image is to know
 // (exec_message.h), and its program.

@@ -14,9 +14,20 @@ namespace {
 
 constexpr long large_file = 0100000;  // O_LARGEFILE as the kernel has it; libc's is 0 on x86-64
 
-// close_range(2) of a part without service descriptors; nothing where the part is empty.
-long close_part(unsigned first, unsigned last, bool empty, unsigned flags) noexcept {
-  return empty ? 0 : system_call(__NR_close_range, first, last, flags);
+// The lowest service descriptor from begin on; beyond all descriptors where there is none.
+std::uint64_t next_service(std::uint64_t begin) noexcept {
+  std::uint64_t lowest = std::uint64_t{1} << 32;
+  const auto consider = [&](int number) {
+    if (number < 0) return;
+    const auto candidate = static_cast<std::uint64_t>(number);
+    if (candidate >= begin && candidate < lowest) lowest = candidate;
+  };
+  consider(state.fs_op);
+  consider(state.cwd);
+  for (int number = first_session_descriptor; number <= last_session_descriptor; ++number) {
+    if (is_session(number)) consider(number);
+  }
+  return lowest;
 }
 
 }  // namespace
@@ -45,24 +56,17 @@ long emulate_close_range(const Arguments &arguments) noexcept {
   const unsigned flags = arguments.bits(2);
   if (first > last || (flags & ~unsigned{CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC}) != 0)
     return -EINVAL;
-  // The service descriptors in order; one that is missing counts as the other.
-  int low = state.fs_op;
-  int high = state.cwd >= 0 ? state.cwd : state.fs_op;
-  if (low > high) {
-    const int other = low;
-    low = high;
-    high = other;
+  std::uint64_t begin = first;
+  long result = 0;
+  while (result == 0 && begin <= last) {
+    const std::uint64_t service = next_service(begin);
+    const std::uint64_t end = service <= last ? service : std::uint64_t{last} + 1;
+    if (end > begin) {
+      result = system_call(__NR_close_range, static_cast<long>(begin), static_cast<long>(end - 1),
+                           flags);
+    }
+    begin = end + 1;
   }
-  const auto lower = static_cast<unsigned>(low);
-  const auto higher = static_cast<unsigned>(high);
-  const auto within = [&](unsigned from, unsigned to) {
-    const unsigned begin = from > first ? from : first;
-    const unsigned end = to < last ? to : last;
-    return close_part(begin, end, begin > end, flags);
-  };
-  long result = lower == 0 ? 0 : within(0, lower - 1);
-  if (result == 0 && higher > lower + 1) result = within(lower + 1, higher - 1);
-  if (result == 0) result = within(higher + 1, ~0u);
   return result;
 }
 

@@ -22,8 +22,8 @@ long list(const Arguments &arguments) noexcept {
   request.size = arguments.bits(2) < largest_page ? arguments.bits(2) : largest_page;
   if (!may_write(arguments.pointer<char>(1), 8)) return -EFAULT;
   methods::ListDirectory::Reply reply;
-  const long error = invoke<methods::ListDirectory>(arguments.number(0), request, reply,
-                                                    {arguments.pointer<char>(1), request.size});
+  const long error = ask_object<methods::ListDirectory>(arguments.number(0), request, reply,
+                                                        {arguments.pointer<char>(1), request.size});
   return error != 0 ? error : static_cast<long>(reply.entries.size);
 }
 
@@ -61,7 +61,7 @@ long sync(long number, const Arguments &arguments, bool data_only) noexcept {
   methods::SyncDirectory::Request request;
   request.data_only = data_only ? 1 : 0;
   methods::SyncDirectory::Reply reply;
-  return invoke<methods::SyncDirectory>(arguments.number(0), request, reply);
+  return ask_object<methods::SyncDirectory>(arguments.number(0), request, reply);
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ long emulate_lseek(const Arguments &arguments) noexcept {
   request.offset = arguments[1];
   request.whence = arguments.bits(2);
   methods::SeekDirectory::Reply reply;
-  const long error = invoke<methods::SeekDirectory>(arguments.number(0), request, reply);
+  const long error = ask_object<methods::SeekDirectory>(arguments.number(0), request, reply);
   return error != 0 ? error : reply.position;
 }
 
@@ -119,8 +119,7 @@ long emulate_flock(const Arguments &arguments) noexcept {
   methods::LockDirectory::Request request;
   request.operation = arguments.bits(1);
   methods::LockDirectory::Reply reply;
-  return invoke<methods::LockDirectory>(arguments.number(0), request, reply, {}, true,
-                                        state.hooks.wait);
+  return ask_object<methods::LockDirectory>(arguments.number(0), request, reply);
 }
 
 long emulate_fsync(const Arguments &arguments) noexcept {

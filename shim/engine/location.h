@@ -71,11 +71,20 @@ int open_directory(long descriptor) noexcept;
 // ENOENT where a call failed with EBADF because there is no working directory; error otherwise.
 long explain_bad_base(long error, int base) noexcept;
 
+// Calls a method of object.
+template <class M>
+inline long ask_object(int object, const typename M::Request &request, typename M::Reply &reply,
+                       Buffer tail = {}, bool close_on_exec = true) noexcept {
+  return invoke_by<M>(
+      [object](Call &message) noexcept { return kept_call(state.sessions, object, message); },
+      request, reply, tail, close_on_exec, state.hooks.wait);
+}
+
 // Calls a method of fs_op.
 template <class M>
 inline long ask(const typename M::Request &request, typename M::Reply &reply, Buffer tail = {},
                 bool close_on_exec = true) noexcept {
-  const long error = invoke<M>(state.fs_op, request, reply, tail, close_on_exec, state.hooks.wait);
+  const long error = ask_object<M>(state.fs_op, request, reply, tail, close_on_exec);
   if constexpr (requires { request.base; }) {
     if (error == -EBADF) return explain_bad_base(error, request.base);
   }

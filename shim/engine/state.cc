@@ -14,6 +14,7 @@ State state;
 namespace {
 
 constexpr char caps_name[] = "PLASH_CAPS";
+constexpr bool sessions_by_default = false;
 
 struct Text {
   const char *begin;
@@ -90,6 +91,13 @@ bool keep_capabilities(const char *value) noexcept {
   return true;
 }
 
+// Which call is made: PLASH_CALL=plain or kept.
+bool wants_sessions(char *const *envp) noexcept {
+  const char *const wanted = find_variable(envp, "PLASH_CALL");
+  if (wanted == nullptr) return sessions_by_default;
+  return strlen(wanted) == 4 && memcmp(wanted, "kept", 4) == 0;
+}
+
 }  // namespace
 
 void set_hooks(const Hooks &hooks) noexcept { state.hooks = hooks; }
@@ -132,6 +140,8 @@ extern "C" __attribute__((visibility("hidden"))) void plash_setup(char **envp,
   state.serving = true;
   state.broken =
       !engine::keep_capabilities(capabilities) || !engine::parse_capabilities(capabilities);
+  state.sessions.fs_op = state.fs_op;
+  state.sessions.enabled = engine::wants_sessions(envp);
   // There is no way to ask for the umask without setting it.
   const long mask = system_call(__NR_umask, 077);
   system_call(__NR_umask, mask);

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "protocol/marshal.h"
+#include "protocol/session.h"
 
 namespace plash::engine {
 
@@ -47,6 +48,7 @@ struct State {
   // need none. Lives as long as the process.
   const char *preload = nullptr;
   Hooks hooks;
+  Sessions sessions;
 };
 extern State state;
 
@@ -60,8 +62,9 @@ unsigned umask_of_process() noexcept;
 void follow_umask(unsigned mask) noexcept;
 inline bool is_service(long descriptor) noexcept {
   const int number = static_cast<int>(descriptor);
-  return number >= 0 && (number == state.fs_op || number == state.cwd ||
-                         (number >= state.first_reserved && number <= state.last_reserved));
+  return number >= 0 &&
+         (number == state.fs_op || number == state.cwd ||
+          (number >= state.first_reserved && number <= state.last_reserved) || is_session(number));
 }
 
 // The value of variable name in envp (NULL-terminated), or null.

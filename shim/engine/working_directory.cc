@@ -107,7 +107,7 @@ long emulate_getcwd(const Arguments &arguments) noexcept {
   request.size = size < max_path_size + 1 ? size : max_path_size + 1;
   methods::DirectoryPath::Reply reply;
   const long error =
-      invoke<methods::DirectoryPath>(state.cwd, request, reply, {buffer, request.size});
+      ask_object<methods::DirectoryPath>(state.cwd, request, reply, {buffer, request.size});
   if (error != 0) return explain_bad_base(error, state.cwd);
   // The kernel has filled all but the last byte, which may be the first of a page.
   char *end = buffer + reply.path.size;

@@ -17,6 +17,7 @@
 
 #include "protocol/call.h"
 #include "shim/engine/engine.h"
+#include "shim/engine/location.h"
 #include "tools/benchmark/bare_loop.h"
 #include "tools/benchmark/path_commands.h"
 #include "tools/benchmark/ping_pong.h"
@@ -124,7 +125,11 @@ void add_bare_loops(Commands &commands) {
 
 void add_server_commands(Commands &commands, const std::shared_ptr<ServerProcess> &server) {
   commands["null"] = [](const Arguments &arguments) {
-    return time_calls(number(arguments, 1), [] { ping(service_number); });
+    return time_calls(number(arguments, 1), [] {
+      methods::Ping::Reply reply;
+      const long result = engine::ask<methods::Ping>({}, reply);
+      if (result != 0) fail("Ping", result);
+    });
   };
   commands["echo"] = [server](const Arguments &arguments) {
     const std::string data(static_cast<std::size_t>(number(arguments, 1)), 'x');

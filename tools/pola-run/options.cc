@@ -214,12 +214,14 @@ class Parser {
         {"messages", &server::Quota::max_assemblies},
         {"bytes", &server::Quota::max_bytes},
         {"descriptors", &server::Quota::max_descriptors},
+        {"sessions", &server::Quota::max_sessions},
     };
     const std::size_t equals = text.find('=');
     const auto found = names.find(text.substr(0, equals));
     if (equals == std::string::npos || found == names.end()) {
       fail("--limit needs NAME=N, not " + quoted(text) +
-           ": the names are objects, calls, threads, waiting, messages, bytes and descriptors");
+           ": the names are objects, calls, threads, waiting, messages, bytes, descriptors and "
+           "sessions");
     }
     const char *const end = text.data() + text.size();
     std::uint32_t number = 0;

@@ -43,7 +43,7 @@ The sandbox
                          (default); where namespaces are not allowed, by Landlock and a system call filter, which
                          is weaker; or not at all, which is no sandbox
   --limit NAME=N         what the sandbox may use of the server: objects, calls, threads, waiting, messages,
-                         bytes (N may end in K, M, G) or descriptors
+                         bytes (N may end in K, M, G), descriptors or sessions
   --share-terminal       use the caller's terminal itself, not one of the sandbox's own that is relayed to it
   --explain              run nothing: print what walls are put up for this command, and what is granted
   --log, --log-file F    log each call, on standard error or to F

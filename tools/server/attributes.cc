@@ -59,6 +59,15 @@ void describe(const struct statx &status, methods::Stat::Reply &reply) {
 
 int handle(Context &, const methods::Ping::Request &, methods::Ping::Reply &) { return 0; }
 
+int handle(Context &context, const methods::OpenSessions::Request &request,
+           methods::OpenSessions::Reply &reply) {
+  const int error = context.services.open_sessions(context.object, request.count, context.fds);
+  if (error != 0) return error;
+  for (const UniqueFd &fd : context.fds) context.numbers.push_back(fd.get());
+  reply.sessions = {context.numbers.data(), context.numbers.size()};
+  return 0;
+}
+
 int handle(Context &context, const methods::Stat::Request &request, methods::Stat::Reply &reply) {
   Target target;
   const unsigned mask =

@@ -2,6 +2,7 @@
 #include "tools/server/calls.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
@@ -56,7 +57,7 @@ void Calls::carry_out(const std::shared_ptr<Object> &object, Message message) {
       break;
   }
   if (options_.log) options_.log("unknown method = ENOSYS");
-  refuse(message.reply_socket.get(), ENOSYS);
+  refuse(message.reply_to, ENOSYS);
   closer_.close(std::move(message.descriptors));
 }
 
@@ -64,7 +65,7 @@ template <class M>
 void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   typename M::Request request{};
   typename M::Reply reply{};
-  Context context{services_, *object, {}, {}, {}, {}, {}, {}};
+  Context context{services_, *object, {}, {}, {}, {}, {}, {}, {}, {}};
   std::vector<int> descriptors;
   int error = -EINVAL;
   std::string description;
@@ -81,11 +82,12 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   }
   if (error == 0 && context.later.work) {
     closer_.close(std::move(message.descriptors));
+    if (message.reply_to.is_kept()) return ask_for_pair(message.reply_to);
     run_later<M>(object, std::move(message), std::move(context.later), std::move(description));
     return;
   }
   log(description, error);
-  answer<M>(*object, std::move(message.reply_socket), std::move(message.call), error, reply,
+  answer<M>(*object, std::move(message.reply_to), std::move(message.call), error, reply,
             handed_over(context));
   closer_.close(std::move(message.descriptors));
 }
@@ -102,15 +104,15 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
       Place{Share(object->sandbox->budgets.blocked), std::move(message.call)});
   if (!place->blocked.grow(1)) {
     log(description, -EAGAIN);
-    refuse(message.reply_socket.get(), EAGAIN);
+    refuse(message.reply_to.own.get(), EAGAIN);
     return;
   }
   Outgoing notice;
   notice.code = code_wait;
-  if (send_packet(message.reply_socket.get(), notice) != 0) return;  // nobody is waiting any more
-  const int reply_socket = message.reply_socket.get();
+  if (send_packet(message.reply_to.own.get(), notice) != 0) return;  // nobody is waiting any more
+  const int reply_socket = message.reply_to.own.get();
   auto call = std::make_shared<BlockingCall>(
-      object->sandbox, std::move(message.reply_socket), std::move(later),
+      object->sandbox, std::move(message.reply_to.own), std::move(later),
       [this, object, description, place](BlockingCall &ended, Outcome outcome) {
         log(description, outcome.error);
         typename M::Reply reply{};
@@ -118,8 +120,8 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
         UniqueFd socket(::fcntl(ended.reply_socket(), F_DUPFD_CLOEXEC, 0));
         conversations_.remove(ended);
         if (ended.is_wanted() && socket)
-          answer<M>(*object, std::move(socket), std::move(place->call), outcome.error, reply,
-                    handed_over(outcome));
+          answer<M>(*object, ReplyTo{std::move(socket), nullptr, 0}, std::move(place->call),
+                    outcome.error, reply, handed_over(outcome));
       });
   if (conversations_.add(call, std::numeric_limits<std::size_t>::max())) {
     try {
@@ -134,14 +136,15 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
 }
 
 template <class M>
-void Calls::answer(const Object &object, UniqueFd reply_socket, Share call, int error,
+void Calls::answer(const Object &object, ReplyTo reply_to, Share call, int error,
                    const typename M::Reply &reply, UniqueFd *handed_over) {
   if (error != 0) {
-    refuse(reply_socket.get(), -error);
+    refuse(reply_to, -error);
     return;
   }
   const Encoded<typename M::Reply> encoded(reply);
   Outgoing message;
+  message.sequence = reply_to.sequence;
   message.words = encoded.words;
   message.word_count = encoded.counts.words;
   message.parts = encoded.parts;
@@ -151,24 +154,41 @@ void Calls::answer(const Object &object, UniqueFd reply_socket, Share call, int 
   message.descriptors.insert(message.descriptors.end(), encoded.many.data,
                              encoded.many.data + encoded.many.size);
   if (handed_over != nullptr) {
-    hand_over(reply_socket.get(), message, *handed_over);
+    const int result = hand_over(reply_to.socket(), message, *handed_over);
+    if (result != 0 && reply_to.is_kept()) drop(reply_to.socket());
     return;
   }
-  send(object, std::move(reply_socket), std::move(call), message);
+  send(object, std::move(reply_to), std::move(call), message);
 }
 
-void Calls::refuse(int reply_socket, int error) {
+void Calls::drop(int session) { ::shutdown(session, SHUT_RDWR); }
+
+void Calls::ask_for_pair(const ReplyTo &reply_to) {
+  Outgoing message;
+  message.code = code_pair;
+  message.sequence = reply_to.sequence;
+  if (send_packet(reply_to.socket(), message) != 0) drop(reply_to.socket());
+}
+
+void Calls::refuse(int socket, std::uint32_t sequence, int error) {
   const auto word = static_cast<std::uint64_t>(error);
   Outgoing message;
   message.code = code_fail;
+  message.sequence = sequence;
   message.words = &word;
   message.word_count = 1;
-  send_packet(reply_socket, message);
+  if (send_packet(socket, message) != 0 && sequence != 0) drop(socket);
 }
 
-void Calls::send(const Object &object, UniqueFd reply_socket, Share call, const Outgoing &message) {
-  const int error = send_packet(reply_socket.get(), message);
+void Calls::send(const Object &object, ReplyTo reply_to, Share call, const Outgoing &message) {
+  const int error = send_packet(reply_to.socket(), message);
+  if (reply_to.is_kept()) {
+    // Who uses sessions as they are meant reads each reply, and asks for none that is too large.
+    if (error != 0) drop(reply_to.socket());
+    return;
+  }
   if (error != -EMSGSIZE && error != -EAGAIN) return;  // sent, or nobody is there
+  UniqueFd reply_socket = std::move(reply_to.own);
   Budget &bytes = object.sandbox->budgets.bytes;
   Share share(bytes);
   while (!share.grow(message.size())) {

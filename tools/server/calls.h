@@ -29,10 +29,19 @@ class Calls {
   void carry_out(const std::shared_ptr<Object> &object, Message message);
 
   // Answers with an error, where the socket takes it at once.
-  static void refuse(int reply_socket, int error);
+  static void refuse(int reply_socket, int error) { refuse(reply_socket, 0, error); }
+  static void refuse(const ReplyTo &reply_to, int error) {
+    refuse(reply_to.socket(), reply_to.sequence, error);
+  }
 
   // Returns when no call is left on a thread of its own.
   void wait() { threads_.wait(); }
+
+  // Over a session: nothing was done, the call is to be made with a pair.
+  static void ask_for_pair(const ReplyTo &reply_to);
+  // Ends a session over which a reply cannot be sent: its caller sees end of file, as one with a
+  // pair does when the server lets go of the reply socket.
+  static void drop(int session);
 
  private:
   template <class M>
@@ -41,9 +50,10 @@ class Calls {
   void run_later(const std::shared_ptr<Object> &object, Message message, Later later,
                  std::string description);
   template <class M>
-  void answer(const Object &object, UniqueFd reply_socket, Share call, int error,
+  void answer(const Object &object, ReplyTo reply_to, Share call, int error,
               const typename M::Reply &reply, UniqueFd *handed_over);
-  void send(const Object &object, UniqueFd reply_socket, Share call, const Outgoing &message);
+  void send(const Object &object, ReplyTo reply_to, Share call, const Outgoing &message);
+  static void refuse(int socket, std::uint32_t sequence, int error);
   void log(const std::string &description, int error) const;
 
   const Options &options_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocol/methods.h"
 #include "tools/server/object.h"
@@ -43,6 +44,11 @@ class Services {
   // protocol/packet.h. 0, with the client's end, or -errno.
   virtual int make_directory_object(const Object &asker, const Directory &directory,
                                     UniqueFd &client, int opened) = 0;
+  // Makes count sessions for calls to the object. 0, with their clients' ends, or -errno.
+  virtual int open_sessions(Object &object, std::uint64_t count,
+                            std::vector<UniqueFd> &clients) = 0;
+  // Carries out a call of the object's sandbox when it is its turn.
+  virtual void admit(const std::shared_ptr<Object> &object, Message message) = 0;
   virtual std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const = 0;
   virtual SocketNames &socket_names() = 0;
   virtual Transit &transit() = 0;
@@ -59,6 +65,8 @@ struct Context {
   bool is_handed_over = false;
   std::string bytes;
   std::string more_bytes;
+  std::vector<UniqueFd> fds;
+  std::vector<int> numbers;  // of fds
   // Set by a handler whose call may take long. Its own result does not count then.
   Later later;
 };

@@ -30,7 +30,7 @@ bool LargeRequest::grow(Share &share, const Budget &budget, std::size_t amount) 
 
 bool LargeRequest::take(Packet &packet) {
   const PacketHeader &next = packet.header;
-  if (next.code != header_.code || next.total_size != header_.total_size ||
+  if (next.code != header_.code || next.sequence != 0 || next.total_size != header_.total_size ||
       next.descriptor_total != header_.descriptor_total || next.offset != payload_.size() ||
       next.descriptor_offset != descriptors_.size() ||
       next.descriptor_count != packet.descriptors.size() ||
@@ -65,7 +65,7 @@ Conversation::State LargeRequest::on_event() {
       continue;
     Message message;
     message.code = header_.code;
-    message.reply_socket.reset(::fcntl(reply_socket_.get(), F_DUPFD_CLOEXEC, 0));
+    message.reply_to.own.reset(::fcntl(reply_socket_.get(), F_DUPFD_CLOEXEC, 0));
     message.storage = std::move(payload_);
     message.payload = message.storage.data();
     message.size = message.storage.size();
@@ -73,7 +73,7 @@ Conversation::State LargeRequest::on_event() {
     message.call = std::move(room_.call);
     message.bytes = std::move(room_.bytes);
     message.descriptors_share = std::move(room_.descriptors);
-    if (message.reply_socket) complete_(std::move(message));
+    if (message.reply_to.own) complete_(std::move(message));
     return State::ended;
   }
 }

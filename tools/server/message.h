@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "tools/server/budget.h"
@@ -11,9 +12,20 @@
 
 namespace plash::server {
 
+// Where a reply goes: to a socket that was made for it, or over the session that the request came
+// over.
+struct ReplyTo {
+  UniqueFd own;
+  std::shared_ptr<const UniqueFd> session;
+  std::uint32_t sequence = 0;
+
+  bool is_kept() const { return session != nullptr; }
+  int socket() const { return is_kept() ? session->get() : own.get(); }
+};
+
 struct Message {
   std::uint32_t code = 0;
-  UniqueFd reply_socket;
+  ReplyTo reply_to;
   const char *payload = nullptr;  // in the receiver's buffer, or in storage
   std::uint64_t size = 0;
   std::vector<UniqueFd> descriptors;

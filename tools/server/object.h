@@ -17,7 +17,7 @@
 
 namespace plash::server {
 
-struct Object {
+struct Object : std::enable_shared_from_this<Object> {
   ObjectType type = ObjectType::FsOp;
   std::shared_ptr<Sandbox> sandbox;
   Share counted;                    // in sandbox's budget of objects

@@ -21,13 +21,15 @@ struct Budgets {
         calls(quota.max_calls, outer != nullptr ? &outer->calls : nullptr),
         blocked(quota.max_blocked_calls, outer != nullptr ? &outer->blocked : nullptr),
         bytes(quota.max_bytes, outer != nullptr ? &outer->bytes : nullptr),
-        descriptors(quota.max_descriptors, outer != nullptr ? &outer->descriptors : nullptr) {}
+        descriptors(quota.max_descriptors, outer != nullptr ? &outer->descriptors : nullptr),
+        sessions(quota.max_sessions, outer != nullptr ? &outer->sessions : nullptr) {}
 
   Budget objects;
   Budget calls;        // begun and not yet answered
   Budget blocked;      // calls on threads of their own
   Budget bytes;        // of messages under way
   Budget descriptors;  // of requests under way
+  Budget sessions;
 };
 
 // A request that waits for one of its sandbox's threads.

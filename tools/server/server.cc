@@ -22,6 +22,7 @@
 
 #include "tools/server/calls.h"
 #include "tools/server/object.h"
+#include "tools/server/sessions.h"
 
 namespace plash::server {
 namespace {
@@ -45,7 +46,8 @@ class Server::Implementation : public Services {
         loop_(threads_),
         conversations_(loop_),
         total_(options_.limits.total),
-        calls_(options_, *this, conversations_, closer_) {
+        calls_(options_, *this, conversations_, closer_),
+        sessions_(options_.limits.total, *this, closer_, loop_) {
     prepare_interrupts();
     limit_objects();
   }
@@ -57,6 +59,7 @@ class Server::Implementation : public Services {
         if (direct->object) ::shutdown(direct->object->socket.get(), SHUT_RD);
     }
     direct_.clear();
+    sessions_.stop();
     loop_.stop();
     conversations_.stop();
     calls_.wait();
@@ -89,6 +92,8 @@ class Server::Implementation : public Services {
       if (ConversationTable::is_key(key)) {
         const Workers::Busy busy(loop_.workers());
         conversations_.on_event(key);
+      } else if (Sessions::is_key(key)) {
+        sessions_.on_event(key);
       } else if (const auto object = objects_.find_by_event(key)) {
         serve(object, events);
       }
@@ -106,6 +111,9 @@ class Server::Implementation : public Services {
   int make_directory_object(const Object &asker, const Directory &directory, UniqueFd &client,
                             int opened) override {
     return create(ObjectType::Directory, asker.sandbox, directory, client, opened);
+  }
+  int open_sessions(Object &object, std::uint64_t count, std::vector<UniqueFd> &clients) override {
+    return sessions_.open(object.shared_from_this(), count, last_descriptor_, clients);
   }
   std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const override {
     return objects_.find_by_client(cookie);
@@ -250,7 +258,8 @@ class Server::Implementation : public Services {
     const PacketHeader &header = packet.header;
     UniqueFd reply_socket = take_reply_socket(packet);
     Share call(object->sandbox->budgets.calls);
-    if (!reply_socket || header.offset != 0 || header.descriptor_offset != 0) {
+    if (!reply_socket || header.sequence != 0 || header.offset != 0 ||
+        header.descriptor_offset != 0) {
       closer_.close(std::move(packet.descriptors));
     } else if (starved) {
       Calls::refuse(reply_socket.get(), ENFILE);
@@ -270,7 +279,7 @@ class Server::Implementation : public Services {
                header.descriptor_count == header.descriptor_total) {
       Message message;
       message.code = header.code;
-      message.reply_socket = std::move(reply_socket);
+      message.reply_to.own = std::move(reply_socket);
       message.payload = packet.payload;
       message.size = header.size;
       message.descriptors = std::move(packet.descriptors);
@@ -283,7 +292,7 @@ class Server::Implementation : public Services {
 
   // Carries it out, or leaves it to one of its sandbox's threads, where there are as many as may
   // be.
-  void admit(const std::shared_ptr<Object> &object, Message message) {
+  void admit(const std::shared_ptr<Object> &object, Message message) override {
     Gate<Job> &gate = object->sandbox->gate;
     if (gate.try_enter()) {
       carry_out(object, std::move(message));
@@ -293,7 +302,7 @@ class Server::Implementation : public Services {
       message.descriptors_share = Share(budgets.descriptors);
       if (!message.bytes.grow(message.size) ||
           !message.descriptors_share.grow(1 + message.descriptors.size())) {
-        Calls::refuse(message.reply_socket.get(), ENOBUFS);
+        Calls::refuse(message.reply_to, ENOBUFS);
         closer_.close(std::move(message.descriptors));
         return;
       }
@@ -307,10 +316,12 @@ class Server::Implementation : public Services {
   }
 
   void carry_out(const std::shared_ptr<Object> &object, Message message) noexcept {
+    const std::shared_ptr<const UniqueFd> session = message.reply_to.session;
     try {
       calls_.carry_out(object, std::move(message));
     } catch (const std::exception &) {
       // Memory or threads ran out: the caller sees end of file.
+      if (session) Calls::drop(session->get());
     }
   }
 
@@ -362,6 +373,7 @@ class Server::Implementation : public Services {
   SocketNames socket_names_;
   Transit transit_;
   Calls calls_;
+  Sessions sessions_;
   Threads ticking_;
   std::mutex mutex_;  // guards started_, sandboxes_ and direct_
   bool started_ = false;

@@ -36,7 +36,7 @@ void take_descriptors(msghdr &message, std::vector<UniqueFd> &descriptors) {
 }
 
 bool well_formed(const PacketHeader &header, std::size_t size) {
-  return header.magic == packet_magic && header.version == packet_version && header.reserved == 0 &&
+  return header.magic == packet_magic && header.version == packet_version &&
          size == sizeof header + header.size;
 }
 
@@ -75,6 +75,7 @@ int send_parts(int socket, const Outgoing &message, bool descriptors, bool paylo
   header.magic = packet_magic;
   header.version = packet_version;
   header.code = message.code;
+  header.sequence = message.sequence;
   header.descriptor_total = static_cast<std::uint16_t>(message.descriptors.size());
   header.descriptor_count = descriptors ? header.descriptor_total : std::uint16_t{0};
   header.descriptor_offset = descriptors ? std::uint16_t{0} : header.descriptor_total;

@@ -21,7 +21,7 @@ struct Packet {
 };
 
 enum class Received {
-  packet,     // well-formed by itself
+  packet,     // well-formed by itself; whether the sequence is right is not known here
   malformed,  // to be dropped; descriptors that came with it are in the packet
   starved,    // well-formed, but the server had no room for all of its descriptors
   nothing,    // no packet is waiting
@@ -49,6 +49,7 @@ struct Outgoing {
   const Bytes *parts = nullptr;
   std::uint32_t part_count = 0;
   std::vector<int> descriptors;
+  std::uint32_t sequence = 0;
 
   std::uint64_t size() const;
 };

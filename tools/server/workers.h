@@ -29,6 +29,8 @@ class Workers {
   void start(std::function<Turn()> turn, std::function<void()> at_end = {});
   // Returns when all have ended, each with Turn::over.
   void wait() { threads_.wait(); }
+  // One of them is waiting, or about to.
+  bool has_idle() const { return idle_ > 0; }
   // All have ended, and at_end was called.
   bool ended() const { return ended_; }
 

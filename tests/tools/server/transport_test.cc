@@ -189,7 +189,7 @@ TEST_CASE("malformed messages are answered as the specification says, and hurt n
   CHECK(ask_raw(object, std::string(64, 'x')) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.magic = 0; })) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.version = 7; })) == "end of file");
-  CHECK(ask_raw(object, with([](PacketHeader &h) { h.reserved = 1; })) == "end of file");
+  CHECK(ask_raw(object, with([](PacketHeader &h) { h.sequence = 1; })) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.size = 8; })) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.offset = 8; })) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.descriptor_count = 1; })) == "end of file");
