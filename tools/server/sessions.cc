@@ -10,6 +10,7 @@
 
 #include "protocol/packet.h"
 #include "tools/server/calls.h"
+#include "tools/server/death_watch.h"
 #include "tools/server/object.h"
 #include "tools/server/transport.h"
 
@@ -39,6 +40,7 @@ int make_pair(UniqueFd &server, UniqueFd &client) {
     return errno == EMFILE ? -ENFILE : -errno;
   client.reset(pair[0]);
   server.reset(pair[1]);
+  note_argument(pair[1], false);
   ::setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &stay, sizeof stay);
   return ::setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &session_tag, sizeof session_tag) == 0
              ? 0
@@ -121,7 +123,8 @@ void Sessions::on_event(std::uint64_t key) {
 
 Sessions::Outcome Sessions::serve(const std::shared_ptr<Session> &session, bool wait) {
   Packet packet;
-  const Received received = Receiver::of_thread().receive(session->socket.get(), packet, wait);
+  const Received received =
+      Receiver::of_thread().receive(session->socket.get(), packet, wait, false);
   if (received == Received::nothing) return Outcome::nothing;
   const PacketHeader &header = packet.header;
   if (received == Received::closed || received == Received::malformed || header.sequence == 0 ||

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t control_size = CMSG_SPACE(max_packet_descriptors * sizeof(int));
 constexpr std::uint32_t max_reply_parts = 4;
 
-void take_descriptors(msghdr &message, std::vector<UniqueFd> &descriptors) {
+void take_descriptors(msghdr &message, std::vector<UniqueFd> &descriptors, bool has_reply_socket) {
   for (cmsghdr *control = CMSG_FIRSTHDR(&message); control != nullptr;
        control = CMSG_NXTHDR(&message, control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
@@ -28,8 +28,7 @@ void take_descriptors(msghdr &message, std::vector<UniqueFd> &descriptors) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof fd);
-      // The first of a call's is its reply socket.
-      note_argument(fd, !descriptors.empty());
+      note_argument(fd, !has_reply_socket || !descriptors.empty());
       descriptors.emplace_back(fd);
     }
   }
@@ -92,7 +91,7 @@ int send_parts(int socket, const Outgoing &message, bool descriptors, bool paylo
 
 }  // namespace
 
-Received Receiver::receive(int socket, Packet &packet, bool wait) {
+Received Receiver::receive(int socket, Packet &packet, bool wait, bool has_reply_socket) {
   alignas(cmsghdr) char control[control_size];
   iovec vector[2] = {{&packet.header, sizeof packet.header}, {buffer_.data(), buffer_.size()}};
   msghdr message{};
@@ -106,7 +105,7 @@ Received Receiver::receive(int socket, Packet &packet, bool wait) {
     size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   } while (size < 0 && errno == EINTR);
   if (size < 0 && errno == EAGAIN) return Received::nothing;
-  if (size >= 0) take_descriptors(message, packet.descriptors);
+  if (size >= 0) take_descriptors(message, packet.descriptors, has_reply_socket);
   if (size <= 0) {
     // End of file; or an empty packet that somebody sent to make it look so; or no memory.
     pollfd state{socket, POLLRDHUP, 0};

@@ -33,7 +33,8 @@ class Receiver {
  public:
   Receiver() : buffer_(max_fragment_size) {}
   // wait: until one comes, or the socket's time-out has passed; else Received::nothing at once.
-  Received receive(int socket, Packet &packet, bool wait = false);
+  // has_reply_socket: it is the first of a packet's descriptors.
+  Received receive(int socket, Packet &packet, bool wait = false, bool has_reply_socket = true);
   // The calling thread's. What it received last is gone when it is used again.
   static Receiver &of_thread();
 
