@@ -69,20 +69,26 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   std::vector<int> descriptors;
   int error = -EINVAL;
   std::string description;
+  bool is_caller_missed = false;
   if (decode_message<M>(message, descriptors, request)) {
     if (options_.log) description = describe_request<M>(request);
-    const CallerOfThread caller(message.reply_socket.get());
+    const CallerOfThread caller(message.reply_to.own.get());
     try {
       error = handle(context, request, reply);
     } catch (const std::bad_alloc &) {
       error = -ENOMEM;
     }
+    is_caller_missed = error != 0 && caller.was_missed();
   } else if (options_.log) {
     description = std::string(M::name) + "(malformed)";
   }
-  if (error == 0 && context.later.work) {
+  const bool takes_long = error == 0 && context.later.work;
+  if (message.reply_to.is_kept() && (takes_long || is_caller_missed)) {
     closer_.close(std::move(message.descriptors));
-    if (message.reply_to.is_kept()) return ask_for_pair(message.reply_to);
+    return ask_for_pair(message.reply_to);
+  }
+  if (takes_long) {
+    closer_.close(std::move(message.descriptors));
     run_later<M>(object, std::move(message), std::move(context.later), std::move(description));
     return;
   }

@@ -19,13 +19,17 @@ namespace plash::server {
 namespace {
 
 thread_local int reply_socket_of_thread = -1;
+thread_local bool caller_is_missed = false;
 
 // The caller's ID in its own PID namespace; 0 where it cannot be known.
 pid_t caller() {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (reply_socket_of_thread < 0 ||
-      ::getsockopt(reply_socket_of_thread, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+  if (reply_socket_of_thread < 0) {
+    caller_is_missed = true;
+    return 0;
+  }
+  if (::getsockopt(reply_socket_of_thread, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
     return 0;
   std::ifstream status("/proc/" + std::to_string(credentials.pid) + "/status");
   for (std::string line; std::getline(status, line);) {
@@ -141,11 +145,18 @@ std::variant<std::string, int> name_of_linked(const Directory &directory, int li
 
 }  // namespace
 
-CallerOfThread::CallerOfThread(int reply_socket) noexcept : before_(reply_socket_of_thread) {
+CallerOfThread::CallerOfThread(int reply_socket) noexcept
+    : before_(reply_socket_of_thread), missed_before_(caller_is_missed) {
   reply_socket_of_thread = reply_socket;
+  caller_is_missed = false;
 }
 
-CallerOfThread::~CallerOfThread() { reply_socket_of_thread = before_; }
+CallerOfThread::~CallerOfThread() {
+  reply_socket_of_thread = before_;
+  caller_is_missed = missed_before_;
+}
+
+bool CallerOfThread::was_missed() const noexcept { return caller_is_missed; }
 
 int check_process_file(int file, int flags) {
   struct stat status {};

@@ -18,14 +18,19 @@ namespace plash::server {
 // Whose call this thread carries out, for as long as the object lives: what /proc/self means.
 class CallerOfThread {
  public:
-  // reply_socket: of the call, made by the caller, as the kernel has recorded it.
+  // reply_socket: of the call, made by the caller, as the kernel has recorded it. -1 for a call
+  // over a session, whose caller is not known: any process that shares the session's memory.
   explicit CallerOfThread(int reply_socket) noexcept;
   ~CallerOfThread();
   CallerOfThread(const CallerOfThread &) = delete;
   CallerOfThread &operator=(const CallerOfThread &) = delete;
 
+  // Somebody asked who the caller is, and it is not known: the call has failed for that.
+  bool was_missed() const noexcept;
+
  private:
   int before_;
+  bool missed_before_;
 };
 
 // Whether a thing in procfs, held by an O_PATH descriptor, may be opened with flags: 0, or -EACCES.
