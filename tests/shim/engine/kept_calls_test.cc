@@ -110,7 +110,6 @@ bool allow_kept_calls_only() {
 void on_timer(void (*handler)(int), long microseconds) {
   struct sigaction action {};
   action.sa_handler = handler;
-  action.sa_flags = SA_NODEFER;
   ::sigaction(SIGALRM, &action, nullptr);
   const itimerval interval{{0, microseconds}, {0, microseconds}};
   ::setitimer(ITIMER_REAL, &interval, nullptr);
