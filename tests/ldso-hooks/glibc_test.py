@@ -23,6 +23,7 @@ WAITS = r"""
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 static int pipe_ends[2], listener;
 static struct sockaddr_un name = {AF_UNIX, "socket"};
@@ -52,7 +53,8 @@ static void *in_thread(void *unused) {
   char buffer[10]; int directory = open(".", O_RDONLY);
   printf("read: %zd %s\n", read(directory, buffer, 1), strerror(errno));
   printf("pread: %zd %s\n", pread(directory, buffer, 1, 0), strerror(errno));
-  if (fork() == 0) {
+  pid_t child = fork();
+  if (child == 0) {
     struct sockaddr_un mine = {AF_UNIX, "client"};
     int client = socket(AF_UNIX, SOCK_STREAM, 0);
     bind(client, (struct sockaddr *) &mine, sizeof mine);
@@ -61,6 +63,7 @@ static void *in_thread(void *unused) {
   }
   struct sockaddr_un peer; socklen_t size = sizeof peer;
   int connection = accept(listener, (struct sockaddr *) &peer, &size);
+  waitpid(child, NULL, 0);
   printf("accept: %d from %s, %u\n", connection >= 0, peer.sun_path, size);
   return unused;
 }
@@ -76,8 +79,8 @@ int main(void) {
   struct flock region = {.l_type = F_WRLCK};
   int locked = open("locked", O_RDWR | O_CREAT, 0600);
   pid_t locker = fork();
-  if (locker == 0) { fcntl(locked, F_SETLK, &region); sleep(10); _exit(0); }
-  usleep(50000);
+  if (locker == 0) { fcntl(locked, F_SETLK, &region); write(pipe_ends[1], "", 1); sleep(10); _exit(0); }
+  char locked_by_now; read(pipe_ends[0], &locked_by_now, 1);
   cancel("lock", lock);
   pthread_t thread; pthread_create(&thread, NULL, in_thread, NULL); pthread_join(thread, NULL);
   kill(locker, SIGKILL);
