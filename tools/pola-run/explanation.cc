@@ -198,10 +198,12 @@ std::string describe_rights(const PlannedGrant &grant) {
   return text + (exists && S_ISDIR(status.st_mode) ? "; with all below" : "");
 }
 
-void explain_grants(Text &text, const std::vector<PlannedGrant> &grants, const Options &options) {
+void explain_grants(Text &text, const std::vector<PlannedGrant> &grants, const Options &options,
+                    const SandboxMounts &mounts) {
   text.heading("Granted (" + std::to_string(grants.size()) + ')');
   for (const PlannedGrant &grant : grants) {
     const bool temporary =
+        (grant.path == "/dev/shm" && grant.path != grant.host_path) ||
         std::any_of(options.temporary_directories.begin(), options.temporary_directories.end(),
                     [&](const std::string &name) { return normal_name(name) == grant.path; });
     std::string value = describe_rights(grant);
@@ -212,6 +214,9 @@ void explain_grants(Text &text, const std::vector<PlannedGrant> &grants, const O
     }
     text.line(printable(grant.path), value);
   }
+  if (!options.default_endowment) return;
+  if (mounts.processes) text.line("/proc", "of the sandbox's own processes, in part; read-only");
+  if (mounts.terminals) text.line("/dev/pts", "terminals of the sandbox's own");
 }
 
 }  // namespace
@@ -222,7 +227,7 @@ std::string explain(const Options &options, const std::vector<PlannedGrant> &gra
   Text text;
   explain_program(text, options, descriptors);
   explain_walls(text, options, isolation, sandbox.first_process);
-  explain_grants(text, grants, options);
+  explain_grants(text, grants, options, sandbox.mounts);
   return text.take();
 }
 

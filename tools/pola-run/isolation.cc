@@ -15,6 +15,7 @@ namespace {
 
 std::vector<int> borrow(const std::vector<UniqueFd> &owned) {
   std::vector<int> descriptors;
+  descriptors.reserve(owned.size());
   for (const UniqueFd &descriptor : owned) descriptors.push_back(descriptor.get());
   return descriptors;
 }

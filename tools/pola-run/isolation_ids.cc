@@ -96,6 +96,7 @@ bool run_helper(pid_t child, const IdPlan &plan) {
   std::vector<std::string> words = {helper, std::to_string(child), std::to_string(plan.own),
                                     std::to_string(*plan.outside), "1"};
   std::vector<char *> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string &word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   char *const environment[] = {nullptr};

@@ -60,7 +60,7 @@ class Supervisor {
       if (::poll(sources.data(), sources.size(), -1) < 0) continue;
       signalfd_siginfo signal;
       while (::read(incoming.get(), &signal, sizeof signal) == sizeof signal) pass_on(signal);
-      if (sources[2].revents != 0 || sources[3].revents != 0) own_->relay();
+      if (own_ != nullptr && (sources[2].revents != 0 || sources[3].revents != 0)) own_->relay();
       if (sources[0].revents != 0) hear();
     }
     // The first process takes everything else in the sandbox with it.
