@@ -68,10 +68,10 @@ class Bench : public server::Services {
   }
 
   int make_directory_object(const server::Object &asker, const server::Directory &directory,
-                            UniqueFd &client) override {
+                            UniqueFd &client, int opened) override {
     std::shared_ptr<server::Object> object;
-    return server::make_object_pair(ObjectType::Directory, asker.sandbox, directory, object,
-                                    client);
+    return server::make_object_pair(ObjectType::Directory, asker.sandbox, directory, object, client,
+                                    opened);
   }
   std::shared_ptr<server::Object> find_by_client(std::uint64_t cookie) const override {
     for (const Object &object : objects_)

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "tools/pola-run/call_log.h"
+#include "tools/pola-run/confine_server.h"
 #include "tools/pola-run/descriptors.h"
 #include "tools/pola-run/door.h"
 #include "tools/pola-run/error.h"
@@ -197,6 +198,7 @@ int run(const Options &options) {
   cwd.reset();
 
   raise_descriptor_limit();
+  confine_server(options.keep_file_capabilities);
   const server::DeathWatch death_watch;
   server.start();
   return supervise(sandbox, options.program, terminal, own_terminal ? &*own_terminal : nullptr,

@@ -46,6 +46,7 @@ struct Options {
   std::string glibc;  // of --glibc, absolute
   Isolation isolation = Isolation::user_namespace;
 
+  bool keep_file_capabilities = true;  // of the server, where pola-run has them
   server::Quota quota = server::Limits().sandbox;
 
   bool shares_terminal = false;  // the caller's terminal itself, and its session

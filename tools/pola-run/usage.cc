@@ -42,6 +42,7 @@ The sandbox
                          how the kernel is told to withhold everything else: by namespaces, an empty root and more
                          (default); where namespaces are not allowed, by Landlock and a system call filter, which
                          is weaker; or not at all, which is no sandbox
+  --no-file-capabilities run by root, the file server gives up what lets root act on everybody's files too
   --limit NAME=N         what the sandbox may use of the server: objects, calls, threads, waiting, messages,
                          bytes (N may end in K, M, G), descriptors or sessions
   --share-terminal       use the caller's terminal itself, not one of the sandbox's own that is relayed to it

@@ -263,7 +263,7 @@ TEST_CASE("The usage text names every option") {
        {"--prog",   "-a ",        "-e ",    "--cwd",     "--copy-cwd", "--no-cwd",
         "--env",    "--fd",       "-f[",    "-t[",       "-B",         "--tmp,",
         "--tmpdir", "--net",      "--door", "--isolate", "--explain",  "--share-terminal",
-        "--log,",   "--log-file", "--help", "--version", "--limit"}) {
+        "--log,",   "--log-file", "--help", "--version", "--limit",    "--no-file-capabilities"}) {
     INFO(option);
     CHECK(usage_text().find(option) != std::string_view::npos);
   }

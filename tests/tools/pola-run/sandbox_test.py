@@ -27,6 +27,18 @@ class Walls(LauncherTest):
     def test_no_capability_and_no_new_privileges(self):
         self.assertEqual(self.probe_says("privileges"), "capabilities 0 bounding 0 ambient 0 no_new_privs 1 seccomp 2\n")
 
+    def test_the_server_has_no_privileges(self):
+        # CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID
+        for option, kept in (("--no-file-capabilities", 0), ("--limit=objects=99", 0 if launcher.settings.uid else 0b11111)):
+            process = self.start(option, "-e", "sleep", "60")
+            find_descendant(process.pid, "sleep")
+            with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
+                status = dict(line.split(":\t", 1) for line in file)
+            for capabilities in ("CapPrm", "CapEff"):
+                self.assertEqual(int(status[capabilities], 16), kept, capabilities)
+            self.assertEqual((int(status["CapInh"], 16), int(status["CapAmb"], 16)), (0, 0))
+            self.assertEqual((int(status["NoNewPrivs"]), int(status["Seccomp"])), (1, 2))
+
     def test_refused_system_calls(self):
         self.probe_says("refused")
 
