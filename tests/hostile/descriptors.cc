@@ -213,7 +213,8 @@ HOSTILE_CASE(24, "Objects by the million: quota, EMFILE",
                                     .max_blocked_calls = 100,
                                     .max_assemblies = 100,
                                     .max_bytes = std::size_t{16} << 20,
-                                    .max_descriptors = 1'000}}) {
+                                    .max_descriptors = 1'000,
+                                    .max_sessions = 100}}) {
   std::vector<UniqueFd> hoarded;
   attack.expect(hoard(attack, hoarded, 2'000), "EMFILE", "too many objects");
   attack.expect(hoarded.size() == 999,

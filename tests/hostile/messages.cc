@@ -227,7 +227,8 @@ HOSTILE_CASE(9, "Large messages begun, never finished, from 1000 senders",
                                     .max_blocked_calls = 100,
                                     .max_assemblies = 500,
                                     .max_bytes = std::size_t{16} << 20,
-                                    .max_descriptors = 2'000},
+                                    .max_descriptors = 2'000,
+                                    .max_sessions = 100},
                         .assembly_timeout_seconds = 2}) {
   constexpr unsigned processes = 20;
   constexpr unsigned each = 50;

@@ -14,8 +14,11 @@ void SocketNames::remember(const std::string &kernel_name, const std::string &na
   const std::lock_guard lock(mutex_);
   if (!names_.emplace(kernel_name, name).second) return;
   order_.push_back(kernel_name);
-  if (order_.size() > max_names) {
-    names_.erase(order_.front());
+  size_ += name.size();
+  while (order_.size() > max_names || size_ > max_size) {
+    const auto oldest = names_.find(order_.front());
+    size_ -= oldest->second.size();
+    names_.erase(oldest);
     order_.pop_front();
   }
 }

@@ -23,11 +23,13 @@ class SocketNames {
 
  private:
   static constexpr std::size_t max_names = 65'536;
+  static constexpr std::size_t max_size = 8u << 20;  // bytes of names: a client may give long ones
 
   mutable std::mutex mutex_;
   std::uint64_t next_ = 0;
   std::unordered_map<std::string, std::string> names_;
   std::deque<std::string> order_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace plash::server
