@@ -2,6 +2,7 @@
 #include "tools/pola-run/control.h"
 
 #include <sys/socket.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -39,10 +40,20 @@ bool send_control(int socket, const ControlMessage &message,
     header.msg_control = control;
     header.msg_controllen = CMSG_SPACE(count * sizeof(int));
   }
+  // Descriptors in flight are counted by user: others may have too many of them for a while. Then
+  // the message has to do without.
+  constexpr timespec pause{0, 1'000'000};
   ssize_t sent;
-  do {
+  for (int attempt = 0;; ++attempt) {
     sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
+    if (sent >= 0 || (errno != EINTR && errno != ETOOMANYREFS)) break;
+    if (errno == EINTR) continue;
+    ::nanosleep(&pause, nullptr);
+    if (attempt < 500) continue;
+    header.msg_control = nullptr;
+    header.msg_controllen = 0;
+    sent_message.has_descriptor = {};
+  }
   return sent == sizeof message;
 }
 

@@ -51,7 +51,7 @@ void send_kind(int control, Kind kind) {
   }
   message = {};
   message.kind = Kind::isolated;
-  send_control(control, message, &mounts);
+  if (!send_control(control, message, &mounts)) ::_exit(1);
   for (UniqueFd &mount : mounts) mount.reset();
   if (!program.starts) {
     receive_control(control, message);  // until pola-run has seen enough
