@@ -52,7 +52,7 @@ class Bench : public server::Services {
     hostile::Pair reply;
     server::Message message;
     message.code = header.code;
-    message.reply_socket = std::move(reply.send_end);
+    message.reply_to.own = std::move(reply.send_end);
     message.payload = operation.packet.data() + sizeof header;
     message.size = operation.packet.size() - sizeof header;
     for (const std::uint8_t kind : operation.descriptors) {
@@ -72,6 +72,12 @@ class Bench : public server::Services {
     std::shared_ptr<server::Object> object;
     return server::make_object_pair(ObjectType::Directory, asker.sandbox, directory, object, client,
                                     opened);
+  }
+  int open_sessions(server::Object &, std::uint64_t, std::vector<UniqueFd> &) override {
+    return -EMFILE;  // server_sequence has them
+  }
+  void admit(const std::shared_ptr<server::Object> &object, server::Message message) override {
+    calls_.carry_out(object, std::move(message));
   }
   std::shared_ptr<server::Object> find_by_client(std::uint64_t cookie) const override {
     for (const Object &object : objects_)

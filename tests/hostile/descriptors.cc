@@ -138,9 +138,11 @@ HOSTILE_CASE(21, "Server out of FDs: ENFILE, recovers", .server_descriptors = 40
   char outcome;
   while (outcomes.size() < 4 && ::read(ready[0], &outcome, 1) == 1) outcomes += outcome;
   attack.expect(outcomes.find('n') != std::string::npos, "ENFILE was seen: " + outcomes);
-  attack.expect(attack.open("/r", O_DIRECTORY).what, "ENFILE", "one more directory");
+  std::vector<UniqueFd> own;
+  attack.expect(hoard(attack, own, 100), "ENFILE", "one more directory");
   for (int i = 0; i < 50; ++i)
     attack.expect(attack.open("/r/file").what, "Okay", "a file meanwhile");
+  own.clear();
   for (const pid_t pid : hoarders) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);

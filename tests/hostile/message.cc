@@ -33,7 +33,13 @@ int send(int socket, std::string_view bytes, const std::vector<int> &descriptors
     std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
   }
   while (::sendmsg(socket, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)) < 0) {
-    if (errno != EINTR) return -errno;
+    // Somebody who shares the socket made it non-blocking.
+    if (wait && errno == EAGAIN) {
+      pollfd writable{socket, POLLOUT, 0};
+      ::poll(&writable, 1, 100);
+    } else if (errno != EINTR) {
+      return -errno;
+    }
   }
   return 0;
 }
