@@ -132,8 +132,10 @@ std::int64_t Listing::seek(std::int64_t offset, int whence) {
     if (__builtin_add_overflow(offset, position, &offset)) return -EOVERFLOW;
     whence = SEEK_SET;
   }
-  if (whence == SEEK_SET && !tree_.empty() && offset >= tree_base() &&
-      (offset < 0 || !directory_.fd)) {
+  // No other negative offset is a position, least of all one that would read as an error.
+  const bool in_tree =
+      directory_.fd ? offset < tree_base() + std::numeric_limits<int>::max() : true;
+  if (whence == SEEK_SET && !tree_.empty() && offset >= tree_base() && in_tree) {
     go_to_tree(static_cast<std::size_t>(offset - tree_base()));
     return offset;
   }

@@ -212,3 +212,21 @@ TEST_CASE("SyncDirectory and DirectoryPath") {
   CHECK(invoke<methods::DirectoryPath>(directory.get(), small, path, {buffer, sizeof buffer}) ==
         -ERANGE);
 }
+
+TEST_CASE("a negative offset that is no position of the tree's part is EINVAL") {
+  const Scratch scratch;
+  Running running(scratch);
+  running.name_space->grant("/w/below", scratch.path("r"), {});
+  const Client client = running.start();
+  const UniqueFd directory = client.open_directory("/w");
+  const auto seek = [&](std::int64_t offset) {
+    methods::SeekDirectory::Request request;
+    request.offset = offset;
+    request.whence = SEEK_SET;
+    methods::SeekDirectory::Reply reply;
+    return invoke<methods::SeekDirectory>(directory.get(), request, reply);
+  };
+  for (const std::int64_t offset : {-1L, -2L, -1000L, -4096L, -65536L, -(1L << 40)})
+    CHECK(seek(offset) == -EINVAL);
+  CHECK(seek(0) == 0);
+}
