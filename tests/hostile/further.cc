@@ -121,7 +121,8 @@ HOSTILE_CASE(54, "Paths that take long to walk: others are served", .worst_p99 =
   while (path.size() < 4'080) path += "/sub/..";
   path += "/file";
   std::vector<Pair> replies(8);
-  for (unsigned i = 0; i < 500 * attack.world.scale; ++i) {
+  const unsigned calls = is_sanitized() ? 50 : 500 * attack.world.scale;
+  for (unsigned i = 0; i < calls; ++i) {
     methods::Stat::Request request;
     request.path = bytes(path);
     send(attack.fs_op, encode<methods::Stat>(request).bytes,

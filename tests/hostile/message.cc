@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <system_error>
 
@@ -81,7 +82,8 @@ Reply receive(int socket, int milliseconds) {
     const std::string_view payload(bytes.data() + sizeof header,
                                    static_cast<std::size_t>(size) - sizeof header);
     reply.words.resize(payload.size() / sizeof(std::uint64_t));
-    std::memcpy(reply.words.data(), payload.data(), reply.words.size() * sizeof(std::uint64_t));
+    if (!reply.words.empty())
+      std::memcpy(reply.words.data(), payload.data(), reply.words.size() * sizeof(std::uint64_t));
     reply.tail = payload;
     if (header.code == code_fail && !reply.words.empty()) {
       const char *name = ::strerrorname_np(static_cast<int>(reply.words[0]));
@@ -97,7 +99,12 @@ UniqueFd begin(int object, std::string_view bytes, const std::vector<int> &descr
   Pair reply;
   std::vector<int> all{reply.send_end.get()};
   all.insert(all.end(), descriptors.begin(), descriptors.end());
-  const int error = send(object, bytes, all);
+  int error = send(object, bytes, all);
+  // What this user has in flight, for a server that is slow to take it.
+  for (int i = 0; i < 100 && error == -ETOOMANYREFS; ++i) {
+    ::usleep(10'000);
+    error = send(object, bytes, all);
+  }
   if (error != 0) throw std::system_error(-error, std::generic_category(), "sending a request");
   return std::move(reply.receive_end);
 }
