@@ -154,7 +154,7 @@ void Fault::after(Step &step, const Subject &subject) const noexcept {
     step.result = -long{injected};
     return;
   }
-  if (!received) return;
+  if (!received || step.skip) return;
   Received message(subject, step.arguments[1]);
   switch (kind) {
     case missing:
