@@ -195,7 +195,8 @@ class KeptCall {
     }
     if ((packet.msg_flags & MSG_CTRUNC) != 0)
       refusal_ = -EMFILE;
-    else if (!descriptors_fit || header.descriptor_total != received_descriptors_)
+    else if (refusal_ == 0 &&
+             (!descriptors_fit || header.descriptor_total != received_descriptors_))
       refusal_ = -EIO;
     if (header.size != header.total_size) {
       if (header.size != 0 || header.descriptor_count == 0 || descriptors_before != 0)

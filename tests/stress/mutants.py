@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Breaks a copy of protocol/call.cc in one deliberate way.
+"""Breaks a copy of protocol/call.cc or, for names that begin with kept_, protocol/kept_call.cc in one deliberate way.
 
-    mutants.py list                     names, one a line
+    mutants.py list call|kept           names, one a line
     mutants.py make NAME SOURCE OUTPUT  writes the mutant
 
-Each mutant is a list of replacements. A text that does not stand exactly once in the source is an error: call.cc has
+Each mutant is a list of replacements. A text that does not stand exactly once in the source is an error: the source has
 changed and the mutant must be looked at again.
 """
 import sys
@@ -51,6 +51,20 @@ MUTANTS = {
          '  close_descriptor(send_end);\n  close_descriptor(receive_end);\n  return result;')],
     # Lost descriptors are not noticed.
     'lost_descriptors_ignored': [('    if ((packet.msg_flags & MSG_CTRUNC) != 0) {', '    if (false) {')],
+    # Everybody takes the first session, whoever has it: handlers and threads get each other's replies.
+    'kept_session_not_claimed': [
+        ('    if (__atomic_load_n(&slot.state, __ATOMIC_RELAXED) == SessionSlot::free &&\n', '    if (slot.state == SessionSlot::busy || ('),
+        ('                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {\n      return &slot;',
+         '                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {\n      return &slot;')],
+    # A signal ends the wait for the reply, which the next call takes for its own.
+    'kept_eintr_not_retried': [('      } else if (size != -EINTR) {', '      } else {')],
+    # One whose reply was lost is used again.
+    'kept_lost_session_used_again': [
+        ('      system_call(__NR_shutdown, descriptor_, SHUT_RDWR);\n', '      give_back(slot_);\n')],
+    # Lost descriptors are not noticed.
+    'kept_lost_descriptors_ignored': [('    if ((packet.msg_flags & MSG_CTRUNC) != 0)\n', '    if (false)\n')],
+    # What could not be sent is an error instead of a plain call.
+    'kept_unsent_not_called_plainly': [('give_back(slot_);\n      return plainly;', 'give_back(slot_);\n      return result;')],
 }
 
 
@@ -66,8 +80,8 @@ def make(name, source, output):
 
 
 if __name__ == '__main__':
-    if sys.argv[1:] == ['list']:
-        print('\n'.join(MUTANTS))
+    if len(sys.argv) == 3 and sys.argv[1] == 'list' and sys.argv[2] in ('call', 'kept'):
+        print('\n'.join(name for name in MUTANTS if name.startswith('kept_') == (sys.argv[2] == 'kept')))
     elif len(sys.argv) == 5 and sys.argv[1] == 'make' and sys.argv[2] in MUTANTS:
         make(*sys.argv[2:])
     else:

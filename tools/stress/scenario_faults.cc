@@ -27,7 +27,7 @@
 namespace plash::stress {
 namespace {
 
-constexpr int calls_before_kept_ones = 64;
+constexpr int calls_before_kept_ones = 24;
 
 // What is to be done at the system calls of an operation: noted, or one of them spoiled. Shared
 // with the tracer, where there is one.
