@@ -24,22 +24,29 @@ def stage(directory, plash_stress, pola_run, library):
     return shutil.copy(plash_stress, f'{directory}/tools/plash-stress')
 
 
-def find(command):
+def find(command, *runs):
+    """Each run is a list of scenarios; the mutant must be found by one of them."""
+    # Seconds of a machine that does nothing else; one that does takes the longer.
+    allowed = ALLOWED_SECONDS * max(1, os.getloadavg()[0] / os.cpu_count())
     begin = time.monotonic()
-    run = subprocess.run(command + ['--seconds=4', '--fail-fast'], stdout=subprocess.PIPE, text=True)
-    taken = time.monotonic() - begin
-    print(run.stdout)
-    print(f'status {run.returncode} after {taken:.1f} s')
+    for scenarios in runs:
+        run = subprocess.run(command + ['--seconds=4', '--fail-fast'] + scenarios, stdout=subprocess.PIPE, text=True)
+        taken = time.monotonic() - begin
+        print(run.stdout)
+        print(f'status {run.returncode} after {taken:.1f} s of {allowed:.0f}')
+        if run.returncode != 0:
+            break
     if run.returncode != 1:
         sys.exit('the mutant was not found')
-    if taken > ALLOWED_SECONDS:
-        sys.exit(f'it took longer than {ALLOWED_SECONDS} s')
+    if taken > allowed:
+        sys.exit('it took too long')
 
 
 if len(sys.argv) == 2:
-    find([sys.argv[1], '--door=call'])
+    find([sys.argv[1], '--door=call'], [])
 else:
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         os.environ['PLASH_CALL'] = 'kept'
-        find([stage(directory, *sys.argv[1:4]), '--door=preload'])
+        # Fault injection is slower here than what it is for with most of the mutants.
+        find([stage(directory, *sys.argv[1:4]), '--door=preload'], ['limits', 'timers'], ['faults'])
