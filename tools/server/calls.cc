@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -187,7 +188,14 @@ void Calls::refuse(int socket, std::uint32_t sequence, int error) {
 }
 
 void Calls::send(const Object &object, ReplyTo reply_to, Share call, const Outgoing &message) {
-  const int error = send_packet(reply_to.socket(), message);
+  int error = send_packet(reply_to.socket(), message);
+  // Somebody has so many descriptors of this user's in flight that the kernel takes no more for
+  // now.
+  for (int i = 0; i < 10 && error == -ETOOMANYREFS; ++i) {
+    ::usleep(2'000);
+    error = send_packet(reply_to.socket(), message);
+  }
+  if (error == -ETOOMANYREFS && !reply_to.is_kept()) return refuse(reply_to.socket(), ENFILE);
   if (reply_to.is_kept()) {
     // Who uses sessions as they are meant reads each reply, and asks for none that is too large.
     if (error != 0) drop(reply_to.socket());
