@@ -3,8 +3,8 @@
 // Where the loader lies. Fixed, since the filter, which knows the addresses from which system calls
 // pass, outlives exec. Above the lowest address that programs may map (vm.mmap_min_addr, 64 KiB)
 // and below those at which linkers put programs without -pie (2 MiB by lld, 4 MiB by ld and Go) and
-// valgrind those with it (1 MiB and 32 KiB), so that brk and the shadows of sanitizers find what they
-// need.
+// valgrind those with it (1 MiB and 32 KiB), so that brk and the shadows of sanitizers find what
+// they need.
 #pragma once
 
 namespace plash::loader {

@@ -74,7 +74,7 @@ bool receive_control(int socket, ControlMessage &message,
   } while (received < 0 && errno == EINTR);
   if (received != sizeof message) return false;
   const cmsghdr *rights = CMSG_FIRSTHDR(&header);
-  if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return true;
+  if (descriptors == nullptr || rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return true;
   const std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
   std::size_t taken = 0;
   for (std::size_t i = 0; i < descriptors->size() && taken < count; ++i) {

@@ -218,7 +218,7 @@ void grant_own_mounts(SandboxMounts mounts, server::Namespace &name_space) {
                                        {"/dev/stdin", "/proc/self/fd/0"},
                                        {"/dev/stdout", "/proc/self/fd/1"},
                                        {"/dev/stderr", "/proc/self/fd/2"}}) {
-      unless_taken([&] { name_space.make_symlink(name, target); });
+      unless_taken([&, name = name, target = target] { name_space.make_symlink(name, target); });
     }
   }
   if (mounts.terminals) {
