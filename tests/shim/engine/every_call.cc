@@ -158,6 +158,11 @@ long then_receive(long result) {
   if (::recv(things().receiver, &byte, 1, MSG_DONTWAIT) < 0) return -1;
   return result;
 }
+long signal_self() {
+  const UniqueFd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  return emulated(SYS_pidfd_send_signal, self.get(), 0, nullptr, 0);
+}
+
 long receive() {
   address_size = sizeof address_buffer;
   return emulated(SYS_recvfrom, things().receiver, memory, 1, MSG_DONTWAIT, &address_buffer,
@@ -245,6 +250,7 @@ const std::vector<EveryCall> &every_call() {
     {"readlinkat", [] { return emulated(SYS_readlinkat, directory(), "link", memory, 64); }, [] { return emulated(SYS_readlinkat, directory(), "none", memory, 64); }},
     {"statfs", [] { return emulated(SYS_statfs, file(), &file_system); }, [] { return emulated(SYS_statfs, none(), &file_system); }},
     {"fstatfs", [] { return emulated(SYS_fstatfs, directory(), &file_system); }, [] { return emulated(SYS_fstatfs, not_open, &file_system); }},
+    {"pidfd_send_signal", signal_self, [] { return emulated(SYS_pidfd_send_signal, directory(), 0, nullptr, 0); }},
     {"inotify_add_watch", [] { return watch(file()); }, [] { return watch(none()); }},
     // Names
     {"mkdir", [] { return then_remove(emulated(SYS_mkdir, fresh(), 0700)); }, [] { return emulated(SYS_mkdir, sub(), 0700); }},
