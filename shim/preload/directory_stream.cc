@@ -95,7 +95,6 @@ PLASH_EXPORT(DIR *, fdopendir, int fd) {
   if (!S_ISDIR(status.st_mode)) return fail_null<DIR>(ENOTDIR);
   result = call(SYS_fcntl, fd, F_GETFL);
   if (result < 0) return fail_null<DIR>(static_cast<int>(-result));
-  if ((result & O_PATH) != 0) return fail_null<DIR>(EBADF);
   if ((result & O_ACCMODE) == O_WRONLY) return fail_null<DIR>(EINVAL);
   return new_stream(fd);
 }
