@@ -101,7 +101,7 @@ UniqueFd begin(int object, std::string_view bytes, const std::vector<int> &descr
   all.insert(all.end(), descriptors.begin(), descriptors.end());
   int error = send(object, bytes, all);
   // What this user has in flight, for a server that is slow to take it.
-  for (int i = 0; i < 100 && error == -ETOOMANYREFS; ++i) {
+  for (int i = 0; i < 1000 && error == -ETOOMANYREFS; ++i) {
     ::usleep(10'000);
     error = send(object, bytes, all);
   }

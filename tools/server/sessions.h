@@ -42,8 +42,8 @@ class Sessions {
  private:
   struct Session {
     UniqueFd socket;
+    std::shared_ptr<Object> object;  // holds the sandbox, whose budget counted is of
     Share counted;
-    std::shared_ptr<Object> object;
     std::uint64_t key = 0;
   };
   static constexpr std::uint64_t key_bit = std::uint64_t{1} << 62;
