@@ -68,6 +68,9 @@ bool lasts(Step &step, Plan &plan) {
 // Whether there is more to do.
 bool visit(Step &step, const Subject &subject, void *data) {
   Plan &plan = *static_cast<Plan *>(data);
+  // By these the loader asks about each page of a path, so that there are more of them where the
+  // path, which is not always at the same place, lies across two.
+  if (step.number == SYS_rt_sigprocmask) return true;
   if (step.kind == Step::before_system_call) {
     const std::size_t index = plan.passed++;
     if (plan.fault == nullptr) {
