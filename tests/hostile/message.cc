@@ -19,27 +19,15 @@ Pair::Pair(int type) {
 }
 
 int send(int socket, std::string_view bytes, const std::vector<int> &descriptors, bool wait) {
-  iovec vector{const_cast<char *>(bytes.data()), bytes.size()};
-  std::vector<char> control(CMSG_SPACE(descriptors.size() * sizeof(int)));
-  msghdr message{};
-  message.msg_iov = &vector;
-  message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
-  }
-  while (::sendmsg(socket, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)) < 0) {
+  int error;
+  while ((error = testing::send_packet_to(socket, bytes, descriptors, wait ? 0 : MSG_DONTWAIT)) !=
+         0) {
     // Somebody who shares the socket made it non-blocking.
-    if (wait && errno == EAGAIN) {
+    if (wait && error == -EAGAIN) {
       pollfd writable{socket, POLLOUT, 0};
       ::poll(&writable, 1, 100);
-    } else if (errno != EINTR) {
-      return -errno;
+    } else if (error != -EINTR) {
+      return error;
     }
   }
   return 0;

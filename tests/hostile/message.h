@@ -12,27 +12,15 @@
 
 #include "protocol/methods.h"
 #include "protocol/packet.h"
+#include "tests/support/raw_packet.h"
 #include "tools/support/unique_fd.h"
 
 namespace plash::hostile {
 
+using testing::header_of;
+using testing::packet;
+
 inline Bytes bytes(std::string_view text) { return {text.data(), text.size()}; }
-
-inline PacketHeader header_of(std::uint32_t code, std::size_t size, std::size_t descriptors = 0) {
-  PacketHeader header{};
-  header.magic = packet_magic;
-  header.version = packet_version;
-  header.code = code;
-  header.descriptor_count = header.descriptor_total = static_cast<std::uint16_t>(descriptors);
-  header.total_size = size;
-  header.size = static_cast<std::uint32_t>(size);
-  return header;
-}
-
-inline std::string packet(const PacketHeader &header, std::string_view payload = "") {
-  std::string result(reinterpret_cast<const char *>(&header), sizeof header);
-  return result.append(payload);
-}
 
 // A message of one packet, and the descriptors that go with it, the reply socket left out.
 struct Request {

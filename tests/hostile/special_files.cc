@@ -168,6 +168,20 @@ HOSTILE_CASE(44, "A kernel directory FD is never handed out") {
   attack.expect(received > 100, "descriptors were received: " + std::to_string(received));
 }
 
+namespace {
+
+// A change of what base is, without a path.
+template <class M>
+void expect_read_only(const Attack &attack, int base, void (*fill_in)(typename M::Request &)) {
+  const auto fields = [&](typename M::Request &request) {
+    request.flags = AT_EMPTY_PATH;
+    if (fill_in != nullptr) fill_in(request);
+  };
+  attack.expect(attack.call<M>("", fields, base).what, "EROFS", M::name);
+}
+
+}  // namespace
+
 HOSTILE_CASE(45, "A read-only FD: no change through the server") {
   Reply opened = attack.open("/r/file");
   const UniqueFd file = std::move(opened.descriptors.at(0));
@@ -175,46 +189,11 @@ HOSTILE_CASE(45, "A read-only FD: no change through the server") {
   struct stat before {};
   attack.expect(::fstat(file.get(), &before) == 0, "fstat");
   for (const int base : {file.get(), path_only.descriptors.at(0).get()}) {
-    attack.expect(attack
-                      .call<methods::Chmod>(
-                          "", [](auto &r) { r.flags = AT_EMPTY_PATH; }, base)
-                      .what,
-                  "EROFS", "Chmod");
-    attack.expect(attack
-                      .call<methods::Chown>(
-                          "",
-                          [](auto &r) {
-                            r.flags = AT_EMPTY_PATH;
-                            r.uid = r.gid = -1;
-                          },
-                          base)
-                      .what,
-                  "EROFS", "Chown");
-    attack.expect(attack
-                      .call<methods::Utimens>(
-                          "", [](auto &r) { r.flags = AT_EMPTY_PATH; }, base)
-                      .what,
-                  "EROFS", "Utimens");
-    attack.expect(attack
-                      .call<methods::SetXattr>(
-                          "",
-                          [](auto &r) {
-                            r.flags = AT_EMPTY_PATH;
-                            r.name = bytes("user.x");
-                          },
-                          base)
-                      .what,
-                  "EROFS", "SetXattr");
-    attack.expect(attack
-                      .call<methods::RemoveXattr>(
-                          "",
-                          [](auto &r) {
-                            r.flags = AT_EMPTY_PATH;
-                            r.name = bytes("user.x");
-                          },
-                          base)
-                      .what,
-                  "EROFS", "RemoveXattr");
+    expect_read_only<methods::Chmod>(attack, base, nullptr);
+    expect_read_only<methods::Chown>(attack, base, [](auto &r) { r.uid = r.gid = -1; });
+    expect_read_only<methods::Utimens>(attack, base, nullptr);
+    expect_read_only<methods::SetXattr>(attack, base, [](auto &r) { r.name = bytes("user.x"); });
+    expect_read_only<methods::RemoveXattr>(attack, base, [](auto &r) { r.name = bytes("user.x"); });
     // No method opens again what is held.
     const Reply again = attack.call<methods::Open>(
         "", [](auto &r) { r.flags = O_RDWR; }, base);

@@ -23,9 +23,11 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/raw_packet.h"
 #include "tools/support/unique_fd.h"
 
 using namespace plash;
+using namespace plash::testing;
 
 namespace {
 
@@ -79,34 +81,9 @@ bool receive(int socket, Request &request) {
   return true;
 }
 
-PacketHeader header_of(std::uint32_t code, std::uint64_t size) {
-  PacketHeader header{};
-  header.magic = packet_magic;
-  header.version = packet_version;
-  header.code = code;
-  header.total_size = size;
-  header.size = static_cast<std::uint32_t>(size);
-  return header;
-}
-
 void send(int socket, const PacketHeader &header, const std::string &payload = "",
           const std::vector<int> &descriptors = {}) {
-  iovec vector[2] = {{const_cast<PacketHeader *>(&header), sizeof header},
-                     {const_cast<char *>(payload.data()), payload.size()}};
-  alignas(cmsghdr) char control[CMSG_SPACE(max_packet_descriptors * sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = vector;
-  message.msg_iovlen = 2;
-  if (!descriptors.empty()) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
-    cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
-  }
-  ::sendmsg(socket, &message, MSG_NOSIGNAL);
+  send_packet_to(socket, packet(header, payload), descriptors);
 }
 
 std::string words(std::initializer_list<std::uint64_t> values) {

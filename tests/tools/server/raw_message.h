@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <cstring>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "protocol/methods.h"
 #include "protocol/packet.h"
+#include "tests/support/raw_packet.h"
 #include "tests/tools/server/fixture.h"
 
 namespace plash::testing {
@@ -27,40 +27,6 @@ struct SocketPair {
   UniqueFd send_end;
   UniqueFd receive_end;
 };
-
-inline PacketHeader header_of(std::uint32_t code, std::size_t size) {
-  PacketHeader header{};
-  header.magic = packet_magic;
-  header.version = packet_version;
-  header.code = code;
-  header.total_size = size;
-  header.size = static_cast<std::uint32_t>(size);
-  return header;
-}
-
-inline std::string packet(const PacketHeader &header, const std::string &payload = "") {
-  return std::string(reinterpret_cast<const char *>(&header), sizeof header) + payload;
-}
-
-// 0 or -errno.
-inline int send_packet_to(int socket, const std::string &bytes,
-                          const std::vector<int> &descriptors = {}) {
-  iovec vector{const_cast<char *>(bytes.data()), bytes.size()};
-  std::vector<char> control(CMSG_SPACE(descriptors.size() * sizeof(int)));
-  msghdr message{};
-  message.msg_iov = &vector;
-  message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
-  }
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
 
 // What comes back on a reply socket: "end" for end of file, "nothing" where the time passes, the
 // errno's number of a Fail, or the code.

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/raw_packet.h"
 #include "tests/tools/server/fixture.h"
 
 using namespace plash;
@@ -33,35 +34,7 @@ struct Pair {
   }
 };
 
-PacketHeader ping_header() {
-  PacketHeader header{};
-  header.magic = packet_magic;
-  header.version = packet_version;
-  header.code = methods::Ping::code;
-  return header;
-}
-
-void send_raw(int socket, const std::string &bytes, const std::vector<int> &descriptors) {
-  iovec vector{const_cast<char *>(bytes.data()), bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(max_packet_descriptors * sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &vector;
-  message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
-    cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
-  }
-  ::sendmsg(socket, &message, MSG_NOSIGNAL);
-}
-
-std::string as_bytes(const PacketHeader &header, const std::string &payload = "") {
-  return std::string(reinterpret_cast<const char *>(&header), sizeof header) + payload;
-}
+PacketHeader ping_header() { return header_of(methods::Ping::code, 0); }
 
 // What comes back on a reply socket: "end of file", "okay", "errno N", or "nothing" within two
 // seconds.
@@ -84,7 +57,7 @@ std::string ask_raw(int object, const std::string &bytes, const std::vector<int>
   Pair reply;
   std::vector<int> descriptors{reply.first.get()};
   descriptors.insert(descriptors.end(), more.begin(), more.end());
-  send_raw(object, bytes, descriptors);
+  send_packet_to(object, bytes, descriptors);
   reply.first.reset();
   return answer(reply.second.get());
 }
@@ -177,12 +150,12 @@ TEST_CASE("malformed messages are answered as the specification says, and hurt n
   Running running(scratch);
   const Client client = running.start();
   const int object = client.fs_op();
-  REQUIRE(ask_raw(object, as_bytes(ping_header())) == "okay");
+  REQUIRE(ask_raw(object, packet(ping_header())) == "okay");
   const int before = open_descriptors();
   const auto with = [](auto change) {
     PacketHeader header = ping_header();
     change(header);
-    return as_bytes(header);
+    return packet(header);
   };
   CHECK(ask_raw(object, "x") == "end of file");
   CHECK(ask_raw(object, std::string(39, 'x')) == "end of file");
@@ -193,8 +166,8 @@ TEST_CASE("malformed messages are answered as the specification says, and hurt n
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.size = 8; })) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.offset = 8; })) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.descriptor_count = 1; })) == "end of file");
-  CHECK(ask_raw(object, as_bytes(ping_header()) + std::string(70'000, 'x')) == "end of file");
-  CHECK(ask_raw(object, as_bytes(ping_header()), {0}) == "end of file");
+  CHECK(ask_raw(object, packet(ping_header()) + std::string(70'000, 'x')) == "end of file");
+  CHECK(ask_raw(object, packet(ping_header()), {0}) == "end of file");
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.code = code_of("None"); })) ==
         "errno " + std::to_string(ENOSYS));
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.code = methods::Echo::code; })) ==
@@ -207,7 +180,7 @@ TEST_CASE("malformed messages are answered as the specification says, and hurt n
         "errno " + std::to_string(E2BIG));
   CHECK(ask_raw(object, with([](PacketHeader &h) { h.descriptor_total = 1025; })) ==
         "errno " + std::to_string(E2BIG));
-  send_raw(object, "", {});
+  send_packet_to(object, "", {});
   CHECK(descriptors_after_a_while(before) <= before);
   CHECK(alive(client));
 }
@@ -230,9 +203,9 @@ TEST_CASE("a reply goes to a sequenced-packet socket of the caller's, and to not
     const UniqueFd internet(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     for (const int odd : {file.get(), pipe_writer.get(), stream.first.get(), datagram.first.get(),
                           internet.get(), directory.get()}) {
-      send_raw(client.fs_op(), as_bytes(ping_header()), {odd});
+      send_packet_to(client.fs_op(), packet(ping_header()), {odd});
     }
-    send_raw(client.fs_op(), as_bytes(ping_header()), {});
+    send_packet_to(client.fs_op(), packet(ping_header()), {});
     REQUIRE(alive(client));
     ::usleep(50'000);
     char byte;
@@ -320,7 +293,7 @@ TEST_CASE("a large request that is never finished is dropped") {
   PacketHeader header = ping_header();
   header.total_size = 1 << 20;
   Pair reply;
-  send_raw(client.fs_op(), as_bytes(header), {reply.first.get()});
+  send_packet_to(client.fs_op(), packet(header), {reply.first.get()});
   reply.first.reset();
   timeval patience{5, 0};
   ::setsockopt(reply.second.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
