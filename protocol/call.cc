@@ -35,8 +35,6 @@ struct Control {
   }
 };
 
-void close_descriptor(int descriptor) noexcept { system_call(__NR_close, descriptor); }
-
 // The errors by which a socket says that nobody is at the other end, and those that only a socket
 // which is no object gives.
 long object_error(long error) noexcept {
@@ -284,7 +282,7 @@ class Receiver {
           message_.reply_descriptors[received_descriptors_++] = descriptors[i];
           ++kept;
         } else {
-          close_descriptor(descriptors[i]);
+          internal::close_descriptor(descriptors[i]);
         }
       }
     }
@@ -370,6 +368,8 @@ class Receiver {
 
 namespace internal {
 
+void close_descriptor(int descriptor) noexcept { system_call(__NR_close, descriptor); }
+
 void close_descriptors(const int *descriptors, std::uint32_t count) noexcept {
   for (std::uint32_t i = 0; i < count; ++i) close_descriptor(descriptors[i]);
 }
@@ -399,7 +399,7 @@ long call(int object, Call &message) noexcept {
   }
   // First the lower number: the reply's descriptor takes its place, the one that the kernel would
   // have given.
-  close_descriptor(send_end);
+  internal::close_descriptor(send_end);
   if (result == 0) {
     // The rest cannot interleave with other senders here. If the object gave up, its reply says
     // why.
@@ -408,7 +408,7 @@ long call(int object, Call &message) noexcept {
     }
     if (result == 0 || result == -EIO) result = Receiver(receive_end, message, control).receive();
   }
-  close_descriptor(receive_end);
+  internal::close_descriptor(receive_end);
   return result;
 }
 

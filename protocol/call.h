@@ -76,8 +76,9 @@ long invoke_by(auto &&send, const typename M::Request &request, typename M::Repl
                Buffer tail, bool close_on_exec, long (*wait)(int)) noexcept;
 
 namespace internal {
+void close_descriptor(int descriptor) noexcept;
 void close_descriptors(const int *descriptors, std::uint32_t count) noexcept;
-}
+}  // namespace internal
 
 template <class M>
 inline long invoke(int object, const typename M::Request &request, typename M::Reply &reply,

@@ -14,12 +14,6 @@ constexpr long plainly = 1;  // not a result: to be done by the plain call
 
 constexpr std::uint32_t calls_before_opening = 16;
 
-void close_descriptor(int descriptor) noexcept { system_call(__NR_close, descriptor); }
-
-void close_descriptors(const int *descriptors, std::uint32_t count) noexcept {
-  for (std::uint32_t i = 0; i < count; ++i) close_descriptor(descriptors[i]);
-}
-
 // What a session does not carry: more than a packet, or so many descriptors that they need room of
 // the caller's.
 bool fits(const Call &message, bool names_object) noexcept {
@@ -99,7 +93,7 @@ class KeptCall {
       return -EIO;
     }
     give_back(slot_);
-    if (result < 0) close_descriptors(message_.reply_descriptors, received_descriptors_);
+    if (result < 0) internal::close_descriptors(message_.reply_descriptors, received_descriptors_);
     message_.reply_descriptor_count = result < 0 ? 0 : received_descriptors_;
     return result;
   }
@@ -221,7 +215,7 @@ class KeptCall {
   }
 
   long abandon() noexcept {
-    close_descriptors(message_.reply_descriptors, received_descriptors_);
+    internal::close_descriptors(message_.reply_descriptors, received_descriptors_);
     received_descriptors_ = 0;
     return lost;
   }
@@ -244,7 +238,7 @@ class KeptCall {
       if (fits) {
         message_.reply_descriptors[received_descriptors_++] = descriptors[i];
       } else {
-        close_descriptor(descriptors[i]);
+        internal::close_descriptor(descriptors[i]);
       }
     }
     return fits;

@@ -12,8 +12,6 @@
 namespace plash {
 namespace {
 
-void close_descriptor(int descriptor) noexcept { system_call(__NR_close, descriptor); }
-
 bool shares_memory() noexcept { return system_call(__NR_unshare, CLONE_VM) != 0; }
 
 void discard(SessionSlots *slots) noexcept {
@@ -59,9 +57,9 @@ std::uint32_t take_reply(SessionSlots &slots, long size) noexcept {
     const long number =
         good ? system_call(__NR_fcntl, descriptors[i], F_DUPFD_CLOEXEC, first_session_descriptor)
              : -EIO;
-    close_descriptor(descriptors[i]);
+    internal::close_descriptor(descriptors[i]);
     if (number > last_session_descriptor) {
-      close_descriptor(static_cast<int>(number));
+      internal::close_descriptor(static_cast<int>(number));
     } else if (number >= 0 && count < SessionSlots::count) {
       slots.slot[count++].descriptor = static_cast<int>(number);
     }
@@ -96,14 +94,14 @@ std::uint32_t fill(int fs_op, SessionSlots &slots) noexcept {
   do {
     result = system_call(__NR_sendmsg, fs_op, as_argument(&scratch.message), MSG_NOSIGNAL);
   } while (result == -EINTR);
-  close_descriptor(pair[0]);
+  internal::close_descriptor(pair[0]);
   if (result > 0) {
     scratch.message.msg_controllen = SessionSlot::control_size;
     do {
       result = system_call(__NR_recvmsg, pair[1], as_argument(&scratch.message), MSG_CMSG_CLOEXEC);
     } while (result == -EINTR);
   }
-  close_descriptor(pair[1]);
+  internal::close_descriptor(pair[1]);
   return take_reply(slots, result);
 }
 
@@ -122,7 +120,7 @@ bool publish(Sessions &sessions, SessionSlots &slots, std::uint32_t count) noexc
 
 void close_inherited() noexcept {
   for (int number = first_session_descriptor; number <= last_session_descriptor; ++number) {
-    if (is_session(number)) close_descriptor(number);
+    if (is_session(number)) internal::close_descriptor(number);
   }
 }
 

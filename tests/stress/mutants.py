@@ -14,11 +14,11 @@ MUTANTS = {
     # A buffer that calls share: another call's descriptors are sent or taken.
     'static_buffer': [('  SmallControl small;\n', '  static SmallControl small;\n')],
     # The receiving end is not closed.
-    'missing_close': [('  close_descriptor(receive_end);\n  return result;', '  return result;')],
+    'missing_close': [('  internal::close_descriptor(receive_end);\n  return result;', '  return result;')],
     # ... or only where all went well.
     'missing_close_on_error': [
-        ('  close_descriptor(receive_end);\n  return result;',
-         '  if (result == 0) close_descriptor(receive_end);\n  return result;')],
+        ('  internal::close_descriptor(receive_end);\n  return result;',
+         '  if (result == 0) internal::close_descriptor(receive_end);\n  return result;')],
     # The descriptors of a reply that is refused stay open.
     'reply_descriptors_kept_on_error': [
         ('      internal::close_descriptors(message_.reply_descriptors, received_descriptors_);\n', '')],
@@ -30,8 +30,8 @@ MUTANTS = {
     # One pair of sockets for the replies to all calls.
     'reused_reply_socket': [
         ('  int pair[2];\n  long result =\n', '  static int pair[2] = {-1, -1};\n  long result = pair[0] >= 0 ? 0 :\n'),
-        ('  close_descriptor(send_end);\n', ''),
-        ('  close_descriptor(receive_end);\n  return result;', '  return result;')],
+        ('  internal::close_descriptor(send_end);\n', ''),
+        ('  internal::close_descriptor(receive_end);\n  return result;', '  return result;')],
     # A lock around the call: a handler waits for what it has interrupted.
     'lock': [
         ('long call(int object, Call &message) noexcept {\n',
@@ -46,9 +46,9 @@ MUTANTS = {
          '  const Lock lock;\n')],
     # The sending end is kept until the reply has come: its descriptor takes a higher number than the kernel's would.
     'late_close': [
-        ('  close_descriptor(send_end);\n', ''),
-        ('  close_descriptor(receive_end);\n  return result;',
-         '  close_descriptor(send_end);\n  close_descriptor(receive_end);\n  return result;')],
+        ('  internal::close_descriptor(send_end);\n', ''),
+        ('  internal::close_descriptor(receive_end);\n  return result;',
+         '  internal::close_descriptor(send_end);\n  internal::close_descriptor(receive_end);\n  return result;')],
     # Lost descriptors are not noticed.
     'lost_descriptors_ignored': [('    if ((packet.msg_flags & MSG_CTRUNC) != 0) {', '    if (false) {')],
     # Everybody takes the first session, whoever has it: handlers and threads get each other's replies.
