@@ -91,13 +91,8 @@ extern "C" long plash_end_wait(const plash_wait *wait, long result) noexcept {
     case __NR_readv:
     case __NR_pread64:
     case __NR_preadv:
-    case __NR_preadv2: {
-      // A directory's socket reads as the end of a file, and has no position.
-      if (result != 0 && result != -ESPIPE) return result;
-      const int directory = engine::open_directory(arguments[0]);
-      if (directory == 0) return result;
-      return directory > 0 ? -EISDIR : directory;
-    }
+    case __NR_preadv2:
+      return engine::explain_read(result, arguments[0]);
     case __NR_accept:
     case __NR_accept4:
     case __NR_recvfrom: {

@@ -10,6 +10,7 @@
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/handlers.h"
+#include "shim/engine/path_text.h"
 
 namespace plash::engine {
 namespace {
@@ -47,12 +48,7 @@ void to_old_format(char *entries, long size) noexcept {
 // The kernel's read call, of which 0 may mean that the descriptor is a directory's.
 long read_unless_directory(long number, const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
-  const long result = call_kernel(number, arguments);
-  // A socket cannot be read at an offset; a directory fails for being one.
-  if (result != 0 && result != -ESPIPE) return result;
-  const int directory = open_directory(arguments[0]);
-  if (directory == 0) return result;
-  return directory > 0 ? -EISDIR : directory;
+  return explain_read(call_kernel(number, arguments), arguments[0]);
 }
 
 long sync(long number, const Arguments &arguments, bool data_only) noexcept {
@@ -133,20 +129,18 @@ long emulate_fdatasync(const Arguments &arguments) noexcept {
 long emulate_pidfd_send_signal(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   if (!is_directory_object(arguments[0])) return call_kernel(__NR_pidfd_send_signal, arguments);
-  constexpr char start[] = "/proc/";
   char path[32];
   methods::DirectoryPath::Request request;
   request.size = sizeof path;
   methods::DirectoryPath::Reply reply;
+  Bytes digits;
+  Bytes rest;
+  int process = 0;
   if (invoke<methods::DirectoryPath>(arguments.number(0), request, reply, {path, sizeof path}) !=
           0 ||
-      reply.path.size < sizeof start || memcmp(path, start, sizeof start - 1) != 0)
+      !take_start(reply.path, "/proc/", digits) || !take_number(digits, process, rest) ||
+      rest.size != 0)
     return -EBADF;
-  long process = 0;
-  for (std::uint64_t at = sizeof start - 1; at < reply.path.size; ++at) {
-    if (path[at] < '0' || path[at] > '9') return -EBADF;
-    process = process * 10 + (path[at] - '0');
-  }
   const long descriptor = system_call(__NR_pidfd_open, process, 0);
   if (descriptor < 0) return descriptor;
   const long result =

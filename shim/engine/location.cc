@@ -7,6 +7,7 @@
 
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
+#include "shim/engine/path_text.h"
 
 namespace plash::engine {
 namespace {
@@ -21,66 +22,34 @@ bool may_be_mapped(const void *address) noexcept {
   return value >= lowest_address && value < highest_address;
 }
 
-bool starts_with(const Bytes &text, const char *start, std::uint64_t &size) noexcept {
-  size = strlen(start);
-  return text.size > size && memcmp(text.data, start, size) == 0;
-}
+bool is_end_of_name(const Bytes &rest) noexcept { return rest.size == 0 || *rest.data == '/'; }
 
-// How long "/proc/self", "/proc/thread-self" or "/proc/PID" is at path's start, or 0 where it is
-// not there or of another process.
-std::uint64_t size_of_own_directory(const Bytes &path) noexcept {
-  std::uint64_t at = 0;
-  if (starts_with(path, "/proc/self/", at) || starts_with(path, "/proc/thread-self/", at))
-    return at - 1;
-  if (!starts_with(path, "/proc/", at)) return 0;
-  long number = 0;
-  const std::uint64_t first = at;
-  for (; at < path.size && path.data[at] >= '0' && path.data[at] <= '9'; ++at) {
-    number = number * 10 + (path.data[at] - '0');
-    if (number > (1 << 24)) return 0;
-  }
-  return at != first && number == system_call(__NR_getpid) ? at : 0;
-}
-
-// What follows start in text.
-bool take_start(const Bytes &text, const char *start, Bytes &rest) noexcept {
-  const std::uint64_t size = strlen(start);
-  if (text.size < size || memcmp(text.data, start, size) != 0) return false;
-  rest = {text.data + size, text.size - size};
-  return true;
+// Whether path begins with "/proc/self", "/proc/thread-self" or "/proc/PID", the process's own.
+bool take_own_directory(const Bytes &path, Bytes &rest) noexcept {
+  if (take_start(path, "/proc/self", rest) || take_start(path, "/proc/thread-self", rest))
+    return true;
+  Bytes digits;
+  int process = 0;
+  return take_start(path, "/proc/", digits) && take_number(digits, process, rest) &&
+         process == system_call(__NR_getpid);
 }
 
 // The descriptor that the first components of path name, or -1; rest is what follows, from the
 // slash.
 int split_alias(const Bytes &path, Bytes &rest) noexcept {
-  const auto rest_from = [&](std::uint64_t at) { rest = {path.data + at, path.size - at}; };
   constexpr const char *standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
   for (int i = 0; i < 3; ++i) {
-    const std::uint64_t size = strlen(standard[i]);
-    if (path.size >= size && memcmp(path.data, standard[i], size) == 0 &&
-        (path.size == size || path.data[size] == '/')) {
-      rest_from(size);
-      return i;
-    }
+    if (take_start(path, standard[i], rest) && is_end_of_name(rest)) return i;
   }
-  std::uint64_t start = 0;
-  if (!starts_with(path, "/dev/fd/", start)) {
-    const std::uint64_t own = size_of_own_directory(path);
-    Bytes numbers;
-    if (own == 0 || !take_start({path.data + own, path.size - own}, "/fd/", numbers)) return -1;
-    start = path.size - numbers.size;
+  Bytes digits;
+  if (!take_start(path, "/dev/fd/", digits)) {
+    Bytes own;
+    if (!take_own_directory(path, own) || !take_start(own, "/fd/", digits)) return -1;
   }
   int number = 0;
-  std::uint64_t at = start;
-  for (; at < path.size && path.data[at] != '/'; ++at) {
-    const char digit = path.data[at];
-    if (digit < '0' || digit > '9' || number > (1 << 24)) return -1;
-    number = number * 10 + (digit - '0');
-  }
+  if (!take_number(digits, number, rest) || !is_end_of_name(rest)) return -1;
   // What a door keeps open of the program's own, its file, has such a name too.
-  if (at == start || number == state.fs_op || number == state.cwd) return -1;
-  rest_from(at);
-  return number;
+  return number == state.fs_op || number == state.cwd ? -1 : number;
 }
 
 // A relative path from what follows a name.
@@ -115,9 +84,8 @@ long replace_alias(Last last, Location &location) noexcept {
 }  // namespace
 
 bool is_own_working_directory(const Bytes &path, Bytes &rest) noexcept {
-  const std::uint64_t own = size_of_own_directory(path);
-  return own != 0 && take_start({path.data + own, path.size - own}, "/cwd", rest) &&
-         (rest.size == 0 || *rest.data == '/');
+  Bytes own;
+  return take_own_directory(path, own) && take_start(own, "/cwd", rest) && is_end_of_name(rest);
 }
 
 bool may_read(const void *address, unsigned long size) noexcept {
@@ -197,6 +165,13 @@ int open_directory(long descriptor) noexcept {
   const int tag = directory_tag(descriptor);
   if (tag == 0) return 0;
   return (tag & opened_for_path) != 0 ? -EBADF : 1;
+}
+
+long explain_read(long result, long descriptor) noexcept {
+  if (result != 0 && result != -ESPIPE) return result;
+  const int directory = open_directory(descriptor);
+  if (directory == 0) return result;
+  return directory > 0 ? -EISDIR : directory;
 }
 
 }  // namespace plash::engine

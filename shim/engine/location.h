@@ -52,7 +52,8 @@ bool is_own_working_directory(const Bytes &path, Bytes &rest) noexcept;
 // Measures the NUL-terminated string at pointer. 0, or -EFAULT, -ENAMETOOLONG beyond 4095 bytes.
 long take_string(const char *pointer, Bytes &bytes) noexcept;
 
-// Whether memory of the program can be accessed; as user_memory.h, or as the door has it.
+// Whether memory of the program can be accessed, as the door has it. Where the door cannot tell,
+// only what can be no address is refused.
 bool may_read(const void *address, unsigned long size) noexcept;
 bool may_write(void *address, unsigned long size) noexcept;
 
@@ -67,6 +68,10 @@ inline bool is_directory_object(long descriptor) noexcept { return directory_tag
 // 1 for a directory, 0 for anything else, -EBADF for a directory that was opened for its path alone
 // (O_PATH).
 int open_directory(long descriptor) noexcept;
+
+// What a read of descriptor gives where the kernel's result is result. A directory's socket reads
+// as the end of a file, and has no position to read at: EISDIR.
+long explain_read(long result, long descriptor) noexcept;
 
 // ENOENT where a call failed with EBADF because there is no working directory; error otherwise.
 long explain_bad_base(long error, int base) noexcept;
