@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -162,7 +161,8 @@ void Calls::answer(const Object &object, ReplyTo reply_to, Share call, int error
                              encoded.many.data + encoded.many.size);
   if (handed_over != nullptr) {
     const int result = hand_over(reply_to.socket(), message, *handed_over);
-    if (result != 0 && reply_to.is_kept()) drop(reply_to.socket());
+    if (result != 0 && reply_to.is_kept()) return drop(reply_to.socket());
+    if (result == -ETOOMANYREFS) refuse(reply_to.socket(), ENFILE);
     return;
   }
   send(object, std::move(reply_to), std::move(call), message);
@@ -188,13 +188,7 @@ void Calls::refuse(int socket, std::uint32_t sequence, int error) {
 }
 
 void Calls::send(const Object &object, ReplyTo reply_to, Share call, const Outgoing &message) {
-  int error = send_packet(reply_to.socket(), message);
-  // Somebody has so many descriptors of this user's in flight that the kernel takes no more for
-  // now.
-  for (int i = 0; i < 10 && error == -ETOOMANYREFS; ++i) {
-    ::usleep(2'000);
-    error = send_packet(reply_to.socket(), message);
-  }
+  const int error = send_packet(reply_to.socket(), message);
   if (error == -ETOOMANYREFS && !reply_to.is_kept()) return refuse(reply_to.socket(), ENFILE);
   if (reply_to.is_kept()) {
     // Who uses sessions as they are meant reads each reply, and asks for none that is too large.

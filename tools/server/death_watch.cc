@@ -21,6 +21,7 @@
 #include <system_error>
 
 #include "protocol/packet.h"
+#include "tools/server/transport.h"
 
 namespace plash::server {
 namespace {
@@ -35,13 +36,6 @@ Arguments *arguments = nullptr;
 
 bool is_argument(int fd) {
   return fd < tracked_descriptors && ((arguments->bits[fd / 64].load() >> (fd % 64)) & 1) != 0;
-}
-
-bool is_sequenced_socket(int fd) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &value, &size) == 0 && value == AF_UNIX &&
-         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &size) == 0 && value == SOCK_SEQPACKET;
 }
 
 // Takes one message from the socket and shuts its reply socket, the first of its descriptors, down.
@@ -64,7 +58,7 @@ bool refuse_message(int object) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-      if (first && is_sequenced_socket(fd)) ::shutdown(fd, SHUT_RDWR);
+      if (first && is_reply_socket(fd)) ::shutdown(fd, SHUT_RDWR);
       first = false;
       ::close(fd);
     }
@@ -74,7 +68,7 @@ bool refuse_message(int object) {
 
 // No new request can come in behind those that are waiting: the way in is shut first.
 void end_calls(int fd) {
-  if (is_argument(fd) || !is_sequenced_socket(fd)) return;
+  if (is_argument(fd) || !is_reply_socket(fd)) return;
   ::shutdown(fd, SHUT_RDWR);
   while (refuse_message(fd)) {
   }

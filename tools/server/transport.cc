@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +19,9 @@ namespace {
 
 constexpr std::size_t control_size = CMSG_SPACE(max_packet_descriptors * sizeof(int));
 constexpr std::uint32_t max_reply_parts = 4;
+// Where somebody has so many descriptors of this user's in flight that the kernel takes no more for
+// now.
+constexpr int max_crowded_tries = 10;
 
 void take_descriptors(msghdr &message, std::vector<UniqueFd> &descriptors, bool has_reply_socket) {
   for (cmsghdr *control = CMSG_FIRSTHDR(&message); control != nullptr;
@@ -55,8 +59,13 @@ int send_vector(int socket, iovec *vector, std::size_t count, const int *descrip
     rights->cmsg_len = CMSG_LEN(descriptor_count * sizeof(int));
     std::memcpy(CMSG_DATA(rights), descriptors, descriptor_count * sizeof(int));
   }
+  int crowded_tries = 0;
   while (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-    if (errno != EINTR) return -errno;
+    if (errno == ETOOMANYREFS && crowded_tries++ < max_crowded_tries) {
+      ::usleep(2'000);
+    } else if (errno != EINTR) {
+      return -errno;
+    }
   }
   return 0;
 }

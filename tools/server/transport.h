@@ -81,7 +81,7 @@ class Sending {
 };
 
 // Sends a message that fits into one packet. 0 or -errno: -EMSGSIZE where it does not fit, -EAGAIN
-// where the queue is full.
+// where the queue is full, -ETOOMANYREFS where the kernel has taken no descriptors for 20 ms.
 int send_packet(int socket, const Outgoing &message);
 // The same for a message with descriptors and a payload, in two packets: the descriptors first, and
 // when owned is closed the payload, without which the receiver cannot go on.
