@@ -49,6 +49,12 @@ class Door {
 // Throws Error (failure) where a part of the door is not installed.
 std::unique_ptr<Door> make_door(const Options &options, bool isolated);
 
+// A door's file: built, below pola-run's own build directory, or installed, below libdir, whichever
+// can be accessed (access(2)) first. Throws Error (failure) that begins with complaint and names
+// both.
+std::string find_door_file(const std::string &complaint, const std::string &built,
+                           const std::string &installed, int access_mode);
+
 // The preload door: libplash-preload.so in a dynamic program of this system. (door_preload.cc)
 std::unique_ptr<Door> make_preload_door(bool isolated);
 

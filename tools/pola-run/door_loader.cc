@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 
 #include "tools/pola-run/door.h"
 #include "tools/pola-run/error.h"
@@ -18,16 +17,9 @@ namespace {
 
 constexpr const char *interpreters[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"};
 
-// Beside a pola-run in its build directory, or where it is installed.
 std::string find_loader() {
-  const std::string own_path = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string built =
-      std::filesystem::path(own_path).parent_path().parent_path() / "ldso-hooks/ld-plash.so";
-  if (::access(built.c_str(), X_OK) == 0) return built;
-  const std::string installed = PLASH_LIBRARY_DIRECTORY "/plash-seqpacket/ld-plash.so";
-  if (::access(installed.c_str(), X_OK) == 0) return installed;
-  throw Error(ExitStatus::failure,
-              "--door=loader: cannot execute the loader, neither " + built + " nor " + installed);
+  return find_door_file("--door=loader: cannot execute the loader", "ldso-hooks/ld-plash.so",
+                        "plash-seqpacket/ld-plash.so", X_OK);
 }
 
 class LoaderDoor : public Door {

@@ -25,18 +25,9 @@ constexpr const char *library_directories[] = {
 // Tells ld.so where each library is. Without it, it tries some forty directories in every program.
 constexpr char library_cache[] = "/etc/ld.so.cache";
 
-bool is_readable(const std::string &path) { return ::access(path.c_str(), R_OK) == 0; }
-
-// Beside a pola-run in its build directory, or where it is installed.
 std::string find_library() {
-  const std::string own_path = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string built =
-      std::filesystem::path(own_path).parent_path().parent_path() / "shim/libplash-preload.so";
-  if (is_readable(built)) return built;
-  const std::string installed = PLASH_LIBRARY_DIRECTORY "/libplash-preload.so";
-  if (is_readable(installed)) return installed;
-  throw Error(ExitStatus::failure, "--door=preload: cannot read the preload library, neither " +
-                                       built + " nor " + installed);
+  return find_door_file("--door=preload: cannot read the preload library",
+                        "shim/libplash-preload.so", "libplash-preload.so", R_OK);
 }
 
 class PreloadDoor : public Door {
@@ -45,7 +36,7 @@ class PreloadDoor : public Door {
 
   std::vector<RootEntry> root_entries() const override {
     std::vector<RootEntry> entries = {{RootEntry::Kind::bind, library_in_sandbox, library_}};
-    if (is_readable(library_cache)) {
+    if (::access(library_cache, R_OK) == 0) {
       entries.push_back({RootEntry::Kind::bind, library_cache, library_cache});
     }
     for (const char *directory : library_directories) {
