@@ -85,7 +85,6 @@ class Bench : public server::Services {
     return nullptr;
   }
   server::SocketNames &socket_names() override { return socket_names_; }
-  server::Transit &transit() override { return transit_; }
 
  private:
   struct Object {
@@ -118,7 +117,6 @@ class Bench : public server::Services {
   server::Budgets total_;
   std::shared_ptr<server::Sandbox> sandbox_;
   server::SocketNames socket_names_;
-  server::Transit transit_;
   server::Calls calls_;
   std::vector<Object> objects_;
   unsigned runs_ = 0;

@@ -65,7 +65,7 @@ template <class M>
 void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   typename M::Request request{};
   typename M::Reply reply{};
-  Context context{services_, *object, {}, {}, {}, {}, {}, {}, {}, {}};
+  Context context{services_, *object, {}, {}, {}, {}, {}, {}, {}};
   std::vector<int> descriptors;
   int error = -EINVAL;
   std::string description;
@@ -83,19 +83,18 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
     description = std::string(M::name) + "(malformed)";
   }
   const bool takes_long = error == 0 && context.later.work;
-  if (message.reply_to.is_kept() && (takes_long || is_caller_missed)) {
-    closer_.close(std::move(message.descriptors));
+  // Before the reply: the caller may have sent a file that is open for writing, and execute it
+  // next.
+  closer_.close(std::move(message.descriptors));
+  if (message.reply_to.is_kept() && (takes_long || is_caller_missed))
     return ask_for_pair(message.reply_to);
-  }
   if (takes_long) {
-    closer_.close(std::move(message.descriptors));
     run_later<M>(object, std::move(message), std::move(context.later), std::move(description));
     return;
   }
   log(description, error);
   answer<M>(*object, std::move(message.reply_to), std::move(message.call), error, reply,
             handed_over(context));
-  closer_.close(std::move(message.descriptors));
 }
 
 template <class M>

@@ -93,8 +93,6 @@ int handle(Context &context, const methods::Exec::Request &request, methods::Exe
   std::string path(view(request.path));
   std::uint64_t flags = request.flags & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
   std::string interpreter;
-  // What the caller wrote a moment ago must not still be open for writing here.
-  context.services.transit().wait();
   for (int depth = 0;; ++depth) {
     Target target;
     // The script may have been given by a descriptor of its file, its interpreter's path starts

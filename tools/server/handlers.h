@@ -13,18 +13,16 @@
 #include "protocol/methods.h"
 #include "tools/server/object.h"
 #include "tools/server/socket_names.h"
-#include "tools/server/transit.h"
 #include "tools/server/walk.h"
 
 namespace plash::server {
 
 // What a call that may take long ended with.
 struct Outcome {
-  std::shared_ptr<Transit::Ticket> ticket;  // where fd is open for writing
-  int error = 0;                            // -errno
-  UniqueFd fd;                              // Open's file
-  bool is_handed_over = false;              // see Context
-  std::int64_t number = 0;                  // SendTo's count
+  int error = 0;                // -errno
+  UniqueFd fd;                  // Open's file
+  bool is_handed_over = false;  // see Context
+  std::int64_t number = 0;      // SendTo's count
 };
 
 // A call that may take long, to be carried out on a thread of its own.
@@ -51,17 +49,16 @@ class Services {
   virtual void admit(const std::shared_ptr<Object> &object, Message message) = 0;
   virtual std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const = 0;
   virtual SocketNames &socket_names() = 0;
-  virtual Transit &transit() = 0;
 };
 
 struct Context {
   Services &services;
   Object &object;
   // Storage for what a reply points to.
-  std::shared_ptr<Transit::Ticket> ticket;  // where fd is open for writing
   UniqueFd fd;
-  // Of fd: the server has closed its copy before the caller can go on, as it must with a FIFO,
-  // where it counts as one more reader or writer.
+  // Of fd: the server has closed its copy before the caller can go on. That copy would count as one
+  // more reader or writer of a FIFO, keep a program that was just written from being executed
+  // (ETXTBSY), and put inotify's IN_CLOSE_WRITE off.
   bool is_handed_over = false;
   std::string bytes;
   std::string more_bytes;

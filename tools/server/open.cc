@@ -141,7 +141,7 @@ class Opening {
     if (found.rights == nullptr || !found.rights->write) return -EROFS;
     const int fd = ::openat(found.directory.real(), ".", flags_ | O_CLOEXEC, mode_);
     if (fd < 0) return descriptor_error();
-    context_.ticket = std::make_shared<Transit::Ticket>(context_.services.transit());
+    context_.is_handed_over = true;
     context_.fd.reset(fd);
     return 0;
   }
@@ -177,8 +177,7 @@ class Opening {
       }
       if (::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) return -errno;
     }
-    if (writes()) context_.ticket = std::make_shared<Transit::Ticket>(context_.services.transit());
-    context_.is_handed_over = S_ISFIFO(status.st_mode);
+    context_.is_handed_over = writes() || S_ISFIFO(status.st_mode);
     context_.fd = std::move(fd);
     return 0;
   }
@@ -200,21 +199,18 @@ class Opening {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return -errno;
     if (!S_ISFIFO(status.st_mode) && !S_ISREG(status.st_mode)) return error;
-    wait_for_peer(std::move(fd), flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW),
-                  S_ISFIFO(status.st_mode));
+    wait_for_peer(std::move(fd), flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
     return 0;
   }
 
   // Opens again through held, which is O_PATH.
-  void wait_for_peer(UniqueFd held, int flags, bool is_fifo) {
+  void wait_for_peer(UniqueFd held, int flags) {
     auto file = std::make_shared<const UniqueFd>(std::move(held));
-    context_.later.work = [file, flags, is_fifo, &transit = context_.services.transit()] {
+    context_.later.work = [file, flags] {
       Outcome outcome;
-      outcome.is_handed_over = is_fifo;
+      outcome.is_handed_over = true;
       outcome.fd.reset(::open(descriptor_path(file->get()).c_str(), flags | O_CLOEXEC | O_NOCTTY));
       if (!outcome.fd) outcome.error = descriptor_error();
-      if ((flags & O_ACCMODE) != O_RDONLY)
-        outcome.ticket = std::make_shared<Transit::Ticket>(transit);
       return outcome;
     };
   }

@@ -119,7 +119,6 @@ class Server::Implementation : public Services {
     return objects_.find_by_client(cookie);
   }
   SocketNames &socket_names() override { return socket_names_; }
-  Transit &transit() override { return transit_; }
 
  private:
   // Objects may not take all descriptors: some have to be left for messages and files that pass
@@ -371,7 +370,6 @@ class Server::Implementation : public Services {
   Budgets total_;
   ObjectTable objects_;
   SocketNames socket_names_;
-  Transit transit_;
   Calls calls_;
   Sessions sessions_;
   Threads ticking_;

@@ -91,6 +91,36 @@ TEST_CASE("a temporary file without a name can be given one") {
   CHECK(client.open("/w/named", O_TMPFILE | O_RDWR) == -ENOTDIR);
 }
 
+TEST_CASE("nobody but the caller holds a file that was opened for writing, or that it sent") {
+  const Scratch scratch;
+  Running running(scratch);
+  const Client client = running.start();
+  scratch.write("w/file", "text");
+  // A lease for reading is refused as long as anybody has the file open for writing.
+  const UniqueFd reader(::open(scratch.path("w/file").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto is_free = [&] {
+    if (::fcntl(reader.get(), F_SETLEASE, F_RDLCK) != 0) return false;
+    return ::fcntl(reader.get(), F_SETLEASE, F_UNLCK) == 0;
+  };
+  REQUIRE(is_free());
+  int held = 0;
+  for (int i = 0; i < 2000; ++i) {
+    UniqueFd writer = open_file(client, "/w/file", O_RDWR);
+    held += is_free();
+    writer.reset();
+    held += !is_free();
+    writer.reset(::open(scratch.path("w/file").c_str(), O_WRONLY | O_CLOEXEC));
+    const auto by_descriptor = [](methods::Chmod::Request &request) {
+      request.mode = 0644;
+      request.flags = AT_EMPTY_PATH;
+    };
+    REQUIRE(client.simple<methods::Chmod>("", by_descriptor, writer.get()) == 0);
+    writer.reset();
+    held += !is_free();
+  }
+  CHECK(held == 0);
+}
+
 TEST_CASE("directories come as objects, whatever they are opened with") {
   const Scratch scratch;
   Running running(scratch);
