@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "tools/server/call_log.h"
@@ -83,9 +84,10 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
     description = std::string(M::name) + "(malformed)";
   }
   const bool takes_long = error == 0 && context.later.work;
-  // Before the reply: the caller may have sent a file that is open for writing, and execute it
-  // next.
-  closer_.close(std::move(message.descriptors));
+  // Before the reply, unless it gives them back: the caller may have sent a file that is open for
+  // writing, and execute it next.
+  constexpr bool gives_back = std::is_same_v<M, methods::Echo>;
+  if (!gives_back) closer_.close(std::move(message.descriptors));
   if (message.reply_to.is_kept() && (takes_long || is_caller_missed))
     return ask_for_pair(message.reply_to);
   if (takes_long) {
@@ -95,6 +97,7 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   log(description, error);
   answer<M>(*object, std::move(message.reply_to), std::move(message.call), error, reply,
             handed_over(context));
+  if (gives_back) closer_.close(std::move(message.descriptors));
 }
 
 template <class M>
