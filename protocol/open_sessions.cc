@@ -36,9 +36,18 @@ SessionSlots *make_slots() noexcept {
   return slots;
 }
 
+// Gives a session its number: the next one, or one that is free. Returns it, or a number that is no
+// session's.
+long move(const Sessions &sessions, int descriptor, std::uint32_t count) noexcept {
+  if (sessions.placeholder < 0)
+    return system_call(__NR_fcntl, descriptor, F_DUPFD_CLOEXEC, first_session_descriptor);
+  return system_call(__NR_dup3, descriptor, first_session_descriptor + static_cast<long>(count),
+                     O_CLOEXEC);
+}
+
 // Takes the descriptors out of the reply that came with this result of recvmsg(2), moves them to
 // their numbers and gives them to the slots. Returns how many there are.
-std::uint32_t take_reply(SessionSlots &slots, long size) noexcept {
+std::uint32_t take_reply(const Sessions &sessions, SessionSlots &slots, long size) noexcept {
   SessionSlot &scratch = slots.slot[0];
   const auto *control = reinterpret_cast<const cmsghdr *>(scratch.control);
   if (size <= 0 || scratch.message.msg_controllen < sizeof(cmsghdr) ||
@@ -54,13 +63,12 @@ std::uint32_t take_reply(SessionSlots &slots, long size) noexcept {
                     header.code == code_okay && header.total_size == header.size;
   std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < received; ++i) {
-    const long number =
-        good ? system_call(__NR_fcntl, descriptors[i], F_DUPFD_CLOEXEC, first_session_descriptor)
-             : -EIO;
+    const bool wanted = good && count < SessionSlots::count;
+    const long number = wanted ? move(sessions, descriptors[i], count) : -EIO;
     internal::close_descriptor(descriptors[i]);
     if (number > last_session_descriptor) {
       internal::close_descriptor(static_cast<int>(number));
-    } else if (number >= 0 && count < SessionSlots::count) {
+    } else if (number >= 0) {
       slots.slot[count++].descriptor = static_cast<int>(number);
     }
   }
@@ -69,7 +77,7 @@ std::uint32_t take_reply(SessionSlots &slots, long size) noexcept {
 
 // Asks for sessions with a plain call, which is made in the slots' memory: there is no room for
 // call() on the stack below a call. Returns how many there are.
-std::uint32_t fill(int fs_op, SessionSlots &slots) noexcept {
+std::uint32_t fill(const Sessions &sessions, SessionSlots &slots) noexcept {
   int pair[2];
   if (system_call(__NR_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, as_argument(pair)) !=
       0) {
@@ -92,7 +100,7 @@ std::uint32_t fill(int fs_op, SessionSlots &slots) noexcept {
   scratch.message.msg_controllen = control->cmsg_len;
   long result;
   do {
-    result = system_call(__NR_sendmsg, fs_op, as_argument(&scratch.message), MSG_NOSIGNAL);
+    result = system_call(__NR_sendmsg, sessions.fs_op, as_argument(&scratch.message), MSG_NOSIGNAL);
   } while (result == -EINTR);
   internal::close_descriptor(pair[0]);
   if (result > 0) {
@@ -102,7 +110,7 @@ std::uint32_t fill(int fs_op, SessionSlots &slots) noexcept {
     } while (result == -EINTR);
   }
   internal::close_descriptor(pair[1]);
-  return take_reply(slots, result);
+  return take_reply(sessions, slots, result);
 }
 
 // False where this is not the process any more that began to prepare.
@@ -118,9 +126,11 @@ bool publish(Sessions &sessions, SessionSlots &slots, std::uint32_t count) noexc
   return true;
 }
 
-void close_inherited() noexcept {
+void close_inherited(const Sessions &sessions) noexcept {
   for (int number = first_session_descriptor; number <= last_session_descriptor; ++number) {
-    if (is_session(number)) internal::close_descriptor(number);
+    if (!is_session(number)) continue;
+    if (sessions.placeholder < 0 || system_call(__NR_dup2, sessions.placeholder, number) < 0)
+      internal::close_descriptor(number);
   }
 }
 
@@ -128,12 +138,12 @@ void try_to_open(Sessions &sessions) noexcept {
   if (shares_memory()) return;
   SessionSlots *slots = make_slots();
   if (slots == nullptr) return;
-  close_inherited();
-  const std::uint32_t count = fill(sessions.fs_op, *slots);
+  close_inherited(sessions);
+  const std::uint32_t count = fill(sessions, *slots);
   // A handler may have run meanwhile: one that left a process behind in this memory without these
   // descriptors, or one that forked, of which this may be the child.
   if (count != 0 && !shares_memory() && publish(sessions, *slots, count)) return;
-  close_inherited();
+  close_inherited(sessions);
   if (sessions.slots != slots) discard(slots);
 }
 

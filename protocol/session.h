@@ -19,10 +19,12 @@ constexpr int last_session_descriptor = 1015;
 struct SessionSlots;
 
 // The sessions of one process. All zero: none, and none is wanted. To be set up before there are
-// threads: enabled and fs_op.
+// threads: enabled, fs_op and placeholder.
 struct Sessions {
   bool enabled = false;
   int fs_op = -1;                 // the object that sessions are asked of
+  int placeholder = -1;           // a copy of it stands at each number above that holds no session;
+                                  // -1: the program may have descriptors of its own there
   std::uint32_t call_count = 0;   // calls made before there were sessions
   std::uint32_t opening = 0;      // 1: somebody is opening them
   SessionSlots *slots = nullptr;  // null: not opened yet

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <asm/unistd_64.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -32,6 +33,7 @@ enum class Condition : std::uint8_t {
   new_process,   // EPERM where argument 0 asks for a new namespace; trap where the child borrows
                  // the caller's memory, which waits meanwhile, but has a stack of its own
   file_control,  // service, and trap where argument 1 is `value`
+  only,          // EPERM unless argument 0 is `value`
 };
 
 struct Rule {
@@ -101,6 +103,9 @@ constexpr Rule rule_of(int number) {
       return {Condition::descriptor_limit, 1};
     case __NR_clone:
       return {Condition::new_process};
+    case __NR_unshare:
+      // By that a process finds out whether it shares its memory (protocol/open_sessions.cc).
+      return {Condition::only, 0, CLONE_VM};
     default:
       return {};
   }

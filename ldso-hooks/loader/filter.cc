@@ -36,6 +36,7 @@ constexpr Leaf leaf_of(int number) {
   if (number == probe_number) return {Treatment::denied, ENOSYS, {}, true};
   const Row row = row_of(number);
   if (rule_of(number).condition == Condition::never) return {Treatment::passed, 0};
+  if (rule_of(number).condition == Condition::only) return {Treatment::local, 0, rule_of(number)};
   switch (row.treatment) {
     case Treatment::passed:
       return {Treatment::passed, 0};
@@ -176,6 +177,10 @@ class Writer {
         program.load(FilterProgram::low(0));
         program.go_if_equal(SIG_UNBLOCK, allow_);
         return allow_if_null(1);
+      case Condition::only:
+        program.load(FilterProgram::low(rule.argument));
+        program.go_unless_equal(rule.value, permission_);
+        return program.go(allow_);
       case Condition::equal:
         program.load(FilterProgram::low(rule.argument));
         program.go_if_equal(rule.value, trap_);

@@ -12,6 +12,8 @@ constexpr int first_service_descriptor = 1012;
 
 // Kept sessions, see protocol/session.h: 1012 to 1015.
 
+constexpr int unused_descriptor = 1016;
+
 // Only between an emulated exec and the new image's start: what the new image is to know
 // (exec_message.h), and its program.
 constexpr int message_descriptor = 1018;

@@ -26,6 +26,7 @@
 #include "ldso-hooks/loader/trap.h"
 #include "ldso-hooks/loader/verdict.h"
 #include "protocol/memory.h"
+#include "protocol/session.h"
 #include "protocol/system_call.h"
 #include "shim/engine/engine.h"
 
@@ -147,6 +148,12 @@ const char *interpreter_in_memory(const ProcessStack &stack) noexcept {
   jump(entry, stack.start(), room);
 }
 
+// Those of the image before were closed by exec.
+void reserve_sessions() noexcept {
+  for (int number = first_session_descriptor; number <= last_session_descriptor; ++number)
+    reserve_descriptor(number);
+}
+
 void keep_program_open() noexcept {
   system_call(__NR_dup2, program_descriptor, exe_descriptor);
   reserve_descriptor(program_descriptor);
@@ -159,7 +166,7 @@ void keep_program_open() noexcept {
   const long result = install_filter();
   if (result != 0)
     die("this kernel has no seccomp filters, which the loader door needs", nullptr, result);
-  for (const int number : {first_service_descriptor, exe_descriptor, message_descriptor,
+  for (const int number : {unused_descriptor, exe_descriptor, message_descriptor,
                            program_descriptor, last_service_descriptor}) {
     reserve_descriptor(number);
   }
@@ -176,7 +183,8 @@ extern "C" [[noreturn]] void plash_run(unsigned long *start) {
   ProcessStack stack(start);
   set_signal_frame_size(stack.auxiliary(AT_MINSIGSTKSZ));
   note_owner();
-  set_up_engine();
+  set_up_engine(stack.environment());
+  reserve_sessions();
   const long result = install_trap_handler();
   if (result != 0) die("cannot handle SIGSYS", nullptr, result);
   if (!filter_installed()) start_sandbox(stack);

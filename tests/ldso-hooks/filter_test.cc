@@ -189,6 +189,9 @@ TEST_CASE("calls that trap by their arguments") {
   CHECK(run(call(__NR_clone, CLONE_VM | CLONE_VFORK, 8)) == trap);
   CHECK(run(call(__NR_clone, CLONE_VM | CLONE_VFORK, 8, 0, 0, 0, 0, inside)) == allow);
   CHECK(run(call(__NR_clone, CLONE_NEWUSER | SIGCHLD)) == refuse(EPERM));
+  CHECK(run(call(__NR_unshare, CLONE_VM)) == allow);
+  CHECK(run(call(__NR_unshare, CLONE_VM | CLONE_NEWUSER)) == refuse(EPERM));
+  CHECK(run(call(__NR_unshare, CLONE_NEWNS)) == refuse(EPERM));
   CHECK(run(call(__NR_read, 3, 8, 1)) == allow);
 }
 

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "protocol/packet.h"
@@ -71,6 +72,8 @@ bool visit(Step &step, const Subject &subject, void *data) {
   // By these the loader asks about each page of a path, so that there are more of them where the
   // path, which is not always at the same place, lies across two.
   if (step.number == SYS_rt_sigprocmask) return true;
+  // A process that has no connections asks now and then whether it could have some.
+  if (step.number == SYS_unshare) return true;
   if (step.kind == Step::before_system_call) {
     const std::size_t index = plan.passed++;
     if (plan.fault == nullptr) {
@@ -109,6 +112,29 @@ bool starts_call(const Step &step) {
          step.arguments[1] == (SOCK_SEQPACKET | SOCK_CLOEXEC);
 }
 
+// A call over a connection: where in an operation it sends and receives.
+struct KeptCall {
+  std::size_t request;
+  std::size_t reply;
+};
+
+std::vector<KeptCall> kept_calls_in(const Plan &noted) {
+  std::vector<KeptCall> calls;
+  const std::size_t size = std::min(noted.passed, Plan::room);
+  for (std::size_t at = 0; at < size; ++at) {
+    if (!noted.sends_request[at] || (at != 0 && starts_call(noted.made[at - 1]))) continue;
+    std::size_t reply = at + 1;
+    while (reply < size && noted.made[reply].number != SYS_recvmsg) ++reply;
+    calls.push_back({at, reply});
+  }
+  return calls;
+}
+
+void fail_kept_call(Board &board, const Operation &operation, const Fault &fault, int status) {
+  board.fail(std::string(operation.name) + ", kept call, " + fault.name + ": wait status " +
+             std::to_string(status));
+}
+
 class Injector {
  public:
   Injector(Board &board, Plan &plan, bool traced)
@@ -128,7 +154,7 @@ class Injector {
     visit_system_calls(operation, nullptr, 0);
     const std::size_t size = std::min(plan_.passed, Plan::room);
     const std::vector<Step> made(plan_.made, plan_.made + size);
-    const std::vector<bool> sends_request(plan_.sends_request, plan_.sends_request + size);
+    const std::vector<KeptCall> kept_calls = kept_calls_in(plan_);
     for (std::size_t at = 0; at < made.size(); ++at) {
       if (!starts_call(made[at])) continue;
       ++calls_;
@@ -143,39 +169,45 @@ class Injector {
         }
       }
     }
-    for (std::size_t at = 0; at < made.size() && !traced_; ++at) {
-      if (sends_request[at] && (at == 0 || !starts_call(made[at - 1])))
-        try_kept_call(operation, made, at);
+    for (const KeptCall &call : kept_calls) {
+      ++kept_calls_;
+      for (const Fault &fault : faults_of_kept_calls()) {
+        if (board_.failure_count.load() >= max_failures) return;
+        const pid_t child = fork();
+        if (child == 0) {
+          try_kept_call(operation, fault, call);
+          _exit(0);
+        }
+        int status = 0;
+        while (waitpid(child, &status, 0) == -1 && errno == EINTR) {
+        }
+        ++count_;
+        if (status != 0) fail_kept_call(board_, operation, fault, status);
+      }
     }
   }
 
   std::uint64_t kept_calls() const { return kept_calls_; }
 
+  // In a process of its own: some faults cost a connection.
+  void try_kept_call(const Operation &operation, const Fault &fault, const KeptCall &call) {
+    open_connections();
+    before_ = open_descriptors();
+    try_fault(operation, fault, fault.number == SYS_sendmsg ? call.request : call.reply);
+  }
+
+  // The system calls of the operation in a process that has connections.
+  void note_kept_calls(const Operation &operation) {
+    open_connections();
+    run(context_, operation);
+    visit_system_calls(operation, nullptr, 0);
+  }
+
  private:
-  // Each fault in a process of its own: some cost a connection.
-  void try_kept_call(const Operation &operation, const std::vector<Step> &made, std::size_t at) {
-    std::size_t reply = at + 1;
-    while (reply < made.size() && made[reply].number != SYS_recvmsg) ++reply;
-    ++kept_calls_;
-    for (const Fault &fault : faults_of_kept_calls()) {
-      if (board_.failure_count.load() >= max_failures) return;
-      const pid_t child = fork();
-      if (child == 0) {
-        // A process opens its connections after some calls.
-        for (int i = 0; i < calls_before_kept_ones; ++i)
-          run(context_, operations(board_.settings.door).front());
-        before_ = open_descriptors();
-        try_fault(operation, fault, fault.number == SYS_sendmsg ? at : reply);
-        _exit(0);
-      }
-      int status = 0;
-      while (waitpid(child, &status, 0) == -1 && errno == EINTR) {
-      }
-      ++count_;
-      if (status != 0)
-        board_.fail(std::string(operation.name) + ", kept call, " + fault.name + ": wait status " +
-                    std::to_string(status));
-    }
+  // A process does so after some calls.
+  void open_connections() {
+    for (int i = 0; i < calls_before_kept_ones; ++i)
+      run(context_, operations(board_.settings.door).front());
   }
 
   // With the same random choices each time, so that the same system calls are made.
@@ -256,7 +288,55 @@ struct Traced {
 
 void inject_faults_traced(void *data) {
   const Traced &traced = *static_cast<Traced *>(data);
+  // Whoever shares its memory has no connections.
+  std::thread([] {
+    for (;;) pause();
+  }).detach();
   inject_faults(traced.board, traced.plan, true);
+}
+
+struct TracedKeptCall {
+  Board &board;
+  Plan &plan;
+  const Operation &operation;
+  const Fault *fault;  // null: its system calls are noted
+  KeptCall call;
+};
+
+void visit_kept_call_traced(void *data) {
+  const TracedKeptCall &kept = *static_cast<TracedKeptCall *>(data);
+  Injector injector(kept.board, kept.plan, true);
+  if (kept.fault == nullptr) {
+    injector.note_kept_calls(kept.operation);
+  } else {
+    injector.try_kept_call(kept.operation, *kept.fault, kept.call);
+  }
+}
+
+// What the traced child does not come to: each time it is another one.
+void inject_faults_into_kept_calls_traced(Board &board, Plan &plan) {
+  std::uint64_t calls = 0;
+  std::uint64_t count = 0;
+  for (const Operation &operation : operations(board.settings.door)) {
+    if (operation.kind != Operation::safe) continue;
+    TracedKeptCall kept{board, plan, operation, nullptr, {}};
+    run_traced(visit_kept_call_traced, &kept, visit, &plan);
+    const std::vector<KeptCall> kept_calls = kept_calls_in(plan);
+    if (kept_calls.empty() && calls == 0) return;
+    for (const KeptCall &call : kept_calls) {
+      ++calls;
+      kept.call = call;
+      for (const Fault &fault : faults_of_kept_calls()) {
+        if (board.failure_count.load() >= max_failures) return;
+        kept.fault = &fault;
+        const int status = run_traced(visit_kept_call_traced, &kept, visit, &plan);
+        ++count;
+        if (status != 0) fail_kept_call(board, operation, fault, status);
+      }
+    }
+  }
+  board.note(std::to_string(calls) + " calls over kept connections, " + std::to_string(count) +
+             " faults injected");
 }
 
 }  // namespace
@@ -270,6 +350,7 @@ void run_faults(Board &board) {
     const int status = run_traced(inject_faults_traced, &traced, visit, plan);
     if (status != 0)
       board.fail("the traced child ended with wait status " + std::to_string(status));
+    inject_faults_into_kept_calls_traced(board, *plan);
   } else {
     inject_faults(board, *plan, false);
   }

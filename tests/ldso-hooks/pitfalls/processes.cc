@@ -319,6 +319,39 @@ CASE(descriptor_limit) {
   report("bad pointer", raw(SYS_setrlimit, RLIMIT_NOFILE, 8));
 }
 
+// Makes so many calls that what the sandbox does only after some of them has been done.
+void make_many_calls() {
+  for (int i = 0; i < 70; ++i) access("file", R_OK);
+}
+
+// All that open(2) gives can be closed.
+void exhaust_descriptors() {
+  const int first = open("file", O_RDONLY);
+  int last = first;
+  for (int next; (next = dup(0)) >= 0;) last = next;
+  int refused = 0;
+  for (int descriptor = first; descriptor <= last; ++descriptor) {
+    if (fcntl(descriptor, F_GETFD) >= 0 && close(descriptor) != 0) ++refused;
+  }
+  report("not closed", refused);
+  report("open", try_open() == first);
+}
+
+CASE(all_descriptors_are_closed_again) {
+  exhaust_descriptors();
+  make_many_calls();
+  exhaust_descriptors();
+  in_child("forked", [] {
+    exhaust_descriptors();
+    make_many_calls();
+    exhaust_descriptors();
+  });
+  if (getenv("AGAIN") != nullptr) return;
+  char mark[] = "AGAIN=1";
+  char *environment[] = {mark, nullptr};
+  again(environment);
+}
+
 CASE(break_grows) {
   char *start = static_cast<char *>(sbrk(0));
   report("sbrk", sbrk(1 << 20) == start);
