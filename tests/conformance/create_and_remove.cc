@@ -108,6 +108,20 @@ CALL_CASE(mknod, devices) {
   attempt("whiteout", call(SYS_mknod, "whiteout", S_IFCHR | 0600, 0));
 }
 
+// Who may not make devices is told so last.
+CALL_CASE(mknod, devices_that_cannot_be_made_anyway) {
+  make_file("file");
+  make_directory("dir");
+  make_symlink("missing", "dangling");
+  attempt("file", call(SYS_mknod, "file", S_IFCHR | 0600, makedev(1, 3)));
+  attempt("directory", call(SYS_mknod, "dir", S_IFBLK | 0600, makedev(7, 0)));
+  attempt("dangling", call(SYS_mknod, "dangling", S_IFCHR | 0600, makedev(1, 3)));
+  attempt("with a slash", call(SYS_mknod, "new/", S_IFCHR | 0600, makedev(1, 3)));
+  attempt("chdir", call(SYS_chdir, "dir"));
+  attempt("rmdir", call(SYS_rmdir, "../dir"));
+  attempt("in a removed directory", call(SYS_mknod, "device", S_IFCHR | 0600, makedev(1, 3)));
+}
+
 CALL_CASE(mknod, existing_things) {
   make_file("file");
   make_symlink("missing", "dangling");

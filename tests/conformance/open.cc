@@ -239,6 +239,25 @@ CALL_CASE(open, temporary_file) {
   record("names", names_in("."));
 }
 
+CALL_CASE(open, name_of_a_removed_file) {
+  make_directory("dir");
+  make_file("dir/file");
+  const int fd = static_cast<int>(call(SYS_openat, AT_FDCWD, "dir/file", O_RDONLY, 0));
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  attempt("unlink", call(SYS_unlink, "dir/file"));
+  char text[PATH_MAX];
+  const long size = attempt("readlink", call(SYS_readlink, link.c_str(), text, sizeof text));
+  record("text", std::string(text, size > 0 ? static_cast<std::size_t>(size) : 0));
+  // A number that is the file's follows.
+  const int temporary =
+      static_cast<int>(call(SYS_openat, AT_FDCWD, "dir", O_TMPFILE | O_RDWR, 0600));
+  const std::string other = "/proc/self/fd/" + std::to_string(temporary);
+  const long other_size = call(SYS_readlink, other.c_str(), text, sizeof text);
+  const std::string name(text, other_size > 0 ? static_cast<std::size_t>(other_size) : 0);
+  record("temporary file's name", name.substr(0, name.find('#')));
+  record("its end", name.substr(std::min(name.size(), name.find_last_of("0123456789") + 1)));
+}
+
 CALL_CASE(open, special_files) {
   make_fifo("fifo");
   attempt("FIFO for both", call(SYS_openat, AT_FDCWD, "fifo", O_RDWR, 0));

@@ -99,6 +99,26 @@ Directory enter(const Directory &below, const Node &node) {
 
 int descriptor_error() { return errno == EMFILE ? -ENFILE : -errno; }
 
+namespace {
+
+// Where a directory lies below a grant; a part of it where the whole path is longer than the kernel
+// says one: its ancestors are looked at then, until one's path is not.
+std::optional<std::string> path_of_descriptor_below_grant(const Node &node, int fd) {
+  constexpr int most_ancestors = 4096;
+  UniqueFd ancestor;
+  for (int i = 0; i < most_ancestors; ++i) {
+    const std::string path = kernel_path(fd);
+    if (!path.empty()) return path_below_grant(node, path);
+    if (errno != ENAMETOOLONG) return std::nullopt;
+    ancestor.reset(::openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!ancestor) return std::nullopt;
+    fd = ancestor.get();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::variant<Directory, int> parent_of(const Directory &directory, std::uint64_t resolve) {
   if (directory.node != nullptr) {
     if (directory.node->is_root()) return directory;
@@ -120,7 +140,7 @@ std::variant<Directory, int> parent_of(const Directory &directory, std::uint64_t
   parent.fd = std::make_shared<const UniqueFd>(fd);
   // Whoever moved the directory out of the grant while this walk was on its way must not lead it
   // there.
-  const auto below = path_below_grant(granted, kernel_path(fd));
+  const auto below = path_of_descriptor_below_grant(granted, fd);
   if (!below) return -ENOENT;
   if (granted.is_directory_grant()) parent.node = descend(&granted, *below);
   return parent;
@@ -133,7 +153,9 @@ std::variant<std::string, int> path_of(const Directory &directory) {
     if (status.st_nlink == 0) return -ENOENT;
   }
   if (directory.node != nullptr) return directory.node->path();
-  const auto below = path_below_grant(*directory.granted, kernel_path(directory.real()));
+  const std::string host_path = kernel_path(directory.real());
+  if (host_path.empty()) return -errno;
+  const auto below = path_below_grant(*directory.granted, host_path);
   if (!below) return -ENOENT;
   std::string path = directory.granted->path();
   if (below->empty()) return path;

@@ -45,7 +45,8 @@ std::variant<std::string, int> path_of(const Directory &directory);
 // Whether what lies in granted, a node or null, is a sandbox's own /proc.
 bool is_in_processes(const Node *granted);
 
-// What the kernel says the path of a descriptor is, by /proc/self/fd; empty on failure.
+// What the kernel says the path of a descriptor is, by /proc/self/fd; empty on failure, with errno:
+// ENAMETOOLONG beyond 4095 bytes.
 std::string kernel_path(int fd);
 
 // The path of host_path below the grant of node ("" for the granted thing itself), or nothing where

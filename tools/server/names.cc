@@ -62,7 +62,7 @@ int handle(Context &context, const methods::Mknod::Request &request, methods::Mk
   int error = find_named_slot(context, request.base, request.path, named);
   if (error == 0) error = check_creation(named);
   if (error != 0) return error;
-  if (S_ISCHR(type) || S_ISBLK(type)) return -EPERM;
+  if (S_ISCHR(type) || S_ISBLK(type)) return refuse_creation(named, -EPERM);
   const unsigned mode = type | created_mode(request.mode, request.umask);
   return ::mknodat(named.slot.parent, named.name().c_str(), mode, 0) == 0 ? 0 : -errno;
 }
@@ -73,7 +73,7 @@ int handle(Context &context, const methods::Symlink::Request &request, methods::
   int error = find_named_slot(context, request.base, request.path, named);
   if (error == 0) error = check_creation(named);
   if (error != 0) return error;
-  if (!named.slot.rights->symlink) return -EPERM;
+  if (!named.slot.rights->symlink) return refuse_creation(named, -EPERM);
   const std::string target(view(request.target));
   return ::symlinkat(target.c_str(), named.slot.parent, named.name().c_str()) == 0 ? 0 : -errno;
 }
@@ -134,7 +134,7 @@ int handle(Context &context, const methods::Link::Request &request, methods::Lin
   int error = find_named_slot(context, request.new_base, request.new_path, named);
   if (error == 0) error = check_creation(named);
   if (error != 0) return error;
-  if (source.is_directory) return -EPERM;
+  if (source.is_directory) return refuse_creation(named, -EPERM);
   // A second name in a writable directory would make a read-only file writable.
   if (may_change != 0) return -EXDEV;
   return ::linkat(AT_FDCWD, descriptor_path(source.fd.get()).c_str(), named.slot.parent,

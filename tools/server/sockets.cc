@@ -44,8 +44,8 @@ int find_peer(Context &context, int base, const Bytes &path, std::shared_ptr<Uni
   Target target;
   const int error = find_target(context, base, path, 0, target);
   if (error != 0) return error;
-  if (target.fd && ::faccessat(target.fd.get(), "", W_OK, AT_EMPTY_PATH | AT_EACCESS) != 0)
-    return -errno;
+  const int fd = descriptor_of(target);
+  if (fd >= 0 && ::faccessat(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) != 0) return -errno;
   if (!target.fd || !S_ISSOCK(target.status.stx_mode)) return -ECONNREFUSED;
   if (!target.rights->connect && !target.rights->write) return -EACCES;
   peer = std::make_shared<UniqueFd>(std::move(target.fd));

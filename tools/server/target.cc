@@ -66,8 +66,8 @@ std::variant<std::string, int> name_of(const Namespace &name_space, int fd) {
   if (::fstat(fd, &status) != 0) return -errno;
   const Node *granted = nullptr;
   std::string below;
-  if (status.st_nlink != 0)
-    find_innermost_grant(*name_space.root(), status.st_dev, kernel_path(fd), granted, below);
+  // Of a file that was removed the kernel gives the name that it had, marked so.
+  find_innermost_grant(*name_space.root(), status.st_dev, kernel_path(fd), granted, below);
   if (granted == nullptr) return -ENOENT;
   std::string path = granted->path();
   if (below.empty()) return path;
@@ -150,6 +150,18 @@ int check_creation(const NamedSlot &named) {
       ::fstatat(slot.parent, slot.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
     return -EEXIST;
   return -EROFS;
+}
+
+int refuse_creation(const NamedSlot &named, int refusal) {
+  const Slot &slot = named.slot;
+  struct stat status {};
+  if (::fstatat(slot.parent, slot.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return -EEXIST;
+  if (errno != ENOENT) return -errno;
+  if (named.walk->must_be_directory()) return -ENOENT;
+  // A directory that was removed.
+  if (::fstat(slot.parent, &status) == 0 && status.st_nlink == 0) return -ENOENT;
+  return ::faccessat(slot.parent, "", W_OK | X_OK, AT_EMPTY_PATH | AT_EACCESS) == 0 ? refusal
+                                                                                    : -errno;
 }
 
 int descriptor_of(const Found &found) {

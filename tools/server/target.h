@@ -41,11 +41,15 @@ int find_named_slot(Context &context, int base, const Bytes &path, NamedSlot &na
 // 0 where named may be created: EEXIST where it exists, EROFS where its grant does not allow it.
 int check_creation(const NamedSlot &named);
 
+// What creating named, which is refused, comes to: what the kernel would have found before it came
+// to the refusal, or the refusal.
+int refuse_creation(const NamedSlot &named, int refusal);
+
 // A descriptor for the target, real or of the directory; -1 where it is only fabricated.
 int descriptor_of(const Found &found);
 
 // The path in the namespace by which what a client holds open is known, the innermost grant's where
-// grants nest. -ENOENT where it lies in none, or was removed.
+// grants nest. -ENOENT where it lies in none.
 std::variant<std::string, int> name_of(const Namespace &name_space, int fd);
 
 // A path that names an open descriptor to the kernel, for calls that take no descriptor.

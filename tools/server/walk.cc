@@ -61,15 +61,20 @@ Walk::Walk(Directory start, std::string_view path, WalkRules rules)
   }
 }
 
+bool Walk::is_at_start() const {
+  if (directory_.node != nullptr || start_.node != nullptr) return directory_.node == start_.node;
+  if (!directory_.fd || !start_.fd) return false;
+  if (directory_.fd == start_.fd) return true;
+  struct stat here {};
+  struct stat start {};
+  // The kernel says no path of more than 4095 bytes.
+  return ::fstat(directory_.real(), &here) == 0 && ::fstat(start_.real(), &start) == 0 &&
+         here.st_dev == start.st_dev && here.st_ino == start.st_ino &&
+         kernel_path(directory_.real()) == kernel_path(start_.real());
+}
+
 int Walk::step_up() {
-  const bool at_start = directory_.node == start_.node && directory_.node != nullptr;
-  const bool same_real =
-      directory_.node == nullptr && start_.node == nullptr && directory_.fd && start_.fd &&
-      (directory_.fd == start_.fd || kernel_path(directory_.real()) == kernel_path(start_.real()));
-  if (at_start || same_real) {
-    if (rules_.beneath) return -EXDEV;
-    if (rules_.in_root) return 0;
-  }
+  if ((rules_.beneath || rules_.in_root) && is_at_start()) return rules_.beneath ? -EXDEV : 0;
   auto parent = parent_of(directory_, rules_.no_xdev ? std::uint64_t{RESOLVE_NO_XDEV} : 0);
   if (const int *error = std::get_if<int>(&parent)) return *error;
   auto &up = std::get<Directory>(parent);

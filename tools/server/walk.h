@@ -69,6 +69,7 @@ class Walk {
  private:
   int advance_from_pending();
   int splice(const std::string &target, std::string_view rest);
+  bool is_at_start() const;
   int step_up();
 
   Directory start_;
