@@ -7,14 +7,15 @@
 
 #include "ldso-hooks/loader/user_memory.h"
 #include "protocol/system_call.h"
+#include "shim/engine/socket_names.h"
 
 namespace plash::loader {
 namespace {
 
 constexpr unsigned long max_messages = 1024;  // UIO_MAXIOV: sendmmsg(2) sends no more
 
-// Family and first byte of the path.
-bool is_path(const void *address, unsigned long size) noexcept {
+// An address that the server serves: family and first byte of the path, and what socket it is for.
+bool is_path_for(long socket, const void *address, unsigned long size) noexcept {
   struct {
     sa_family_t family;
     char first;
@@ -23,41 +24,38 @@ bool is_path(const void *address, unsigned long size) noexcept {
       !readable(address, sizeof start.family + 1))
     return false;
   __builtin_memcpy(&start, address, sizeof start.family + 1);
-  return start.family == AF_UNIX && start.first != '\0';
+  return start.family == AF_UNIX && start.first != '\0' && engine::is_unix_socket(socket);
 }
 
 bool can_give_path(int descriptor) noexcept {
-  int domain = 0;
-  socklen_t size = sizeof domain;
-  if (system_call(__NR_getsockopt, descriptor, SOL_SOCKET, SO_DOMAIN, as_argument(&domain),
-                  as_argument(&size)) != 0)
-    return false;
   pollfd ready{descriptor, POLLIN, 0};
   const timespec now{};
-  return domain == AF_UNIX &&
+  return engine::is_unix_socket(descriptor) &&
          system_call(__NR_ppoll, as_argument(&ready), 1, as_argument(&now), 0, 0) == 1;
 }
 
 }  // namespace
 
 bool kernel_serves_socket_call(const Trap &trap) noexcept {
+  const long socket = trap.argument(0);
   switch (trap.number()) {
     case __NR_connect:
     case __NR_bind:
-      return !is_path(trap.pointer<void>(1), static_cast<unsigned>(trap.argument(2)));
+      return !is_path_for(socket, trap.pointer<void>(1), static_cast<unsigned>(trap.argument(2)));
     case __NR_sendto:
-      return !is_path(trap.pointer<void>(4), static_cast<unsigned>(trap.argument(5)));
+      return !is_path_for(socket, trap.pointer<void>(4), static_cast<unsigned>(trap.argument(5)));
     case __NR_sendmsg: {
       msghdr message;
       return !copy_in(message, trap.pointer<msghdr>(1)) ||
-             !is_path(message.msg_name, message.msg_namelen);
+             !is_path_for(socket, message.msg_name, message.msg_namelen);
     }
     case __NR_sendmmsg: {
       const unsigned long count = static_cast<unsigned>(trap.argument(2));
       for (unsigned long i = 0; i < count && i < max_messages; ++i) {
         mmsghdr message;
         if (!copy_in(message, trap.pointer<mmsghdr>(1) + i)) return true;
-        if (is_path(message.msg_hdr.msg_name, message.msg_hdr.msg_namelen)) return false;
+        if (is_path_for(socket, message.msg_hdr.msg_name, message.msg_hdr.msg_namelen))
+          return false;
       }
       return true;
     }

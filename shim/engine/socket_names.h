@@ -10,6 +10,9 @@
 
 namespace plash::engine {
 
+// False for other sockets, and for what is none.
+bool is_unix_socket(long descriptor) noexcept;
+
 // The path in a Unix-domain address; false for every other kind, abstract and unnamed ones
 // included.
 bool find_path(const sockaddr *address, std::uint64_t size, Bytes &path) noexcept;

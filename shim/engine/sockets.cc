@@ -29,6 +29,14 @@ constexpr char server_name_start[] = "/proc/self/fd/";
 
 }  // namespace
 
+bool is_unix_socket(long descriptor) noexcept {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return system_call(__NR_getsockopt, static_cast<int>(descriptor), SOL_SOCKET, SO_DOMAIN,
+                     as_argument(&domain), as_argument(&size)) == 0 &&
+         domain == AF_UNIX;
+}
+
 bool find_path(const sockaddr *address, std::uint64_t size, Bytes &path) noexcept {
   if (address == nullptr || size <= path_offset || size > sizeof(sockaddr_un) ||
       !may_read(address, size))
@@ -43,9 +51,31 @@ bool find_path(const sockaddr *address, std::uint64_t size, Bytes &path) noexcep
 
 namespace {
 
-long locate_socket(const Bytes &path, Location &location) noexcept {
+// A name that begins as the server's do becomes, in name, the one that was given. -ENOENT for all
+// others.
+long find_given_name(const Bytes &kernel_name, char (&name)[path_room],
+                     methods::SocketName::Reply &reply) noexcept {
+  constexpr std::uint64_t start = sizeof server_name_start - 1;
+  if (kernel_name.size < start || memcmp(kernel_name.data, server_name_start, start) != 0)
+    return -ENOENT;
+  methods::SocketName::Request request;
+  request.kernel_name = kernel_name;
+  return ask<methods::SocketName>(request, reply, {name, sizeof name});
+}
+
+// The place of a socket to be bound, connected to or sent to. name is where its path may have to be
+// kept.
+long locate_socket(const Bytes &path, char (&name)[path_room], Location &location) noexcept {
   location.path = path;
-  if (path.data[0] == '/') return 0;
+  // The program may have got the server's name from a call that the kernel served alone, as
+  // recvmmsg(2) is.
+  methods::SocketName::Reply reply;
+  const long error = find_given_name(path, name, reply);
+  if (error == 0)
+    location.path = reply.name;
+  else if (error != -ENOENT)
+    return error;
+  if (location.path.data[0] == '/') return 0;
   location.base = state.cwd;
   return state.cwd >= 0 ? 0 : -ENOENT;
 }
@@ -55,16 +85,10 @@ long locate_socket(const Bytes &path, Location &location) noexcept {
 long restore_name(sockaddr *address, unsigned room, unsigned *size) noexcept {
   if (address == nullptr || size == nullptr || *size > room) return 0;
   Bytes kernel_name;
-  constexpr std::uint64_t start = sizeof server_name_start - 1;
-  if (!find_path(address, *size, kernel_name) || kernel_name.size < start ||
-      memcmp(kernel_name.data, server_name_start, start) != 0) {
-    return 0;
-  }
-  methods::SocketName::Request request;
-  request.kernel_name = kernel_name;
+  if (!find_path(address, *size, kernel_name)) return 0;
   methods::SocketName::Reply reply;
   char name[path_room];
-  const long error = ask<methods::SocketName>(request, reply, {name, sizeof name});
+  const long error = find_given_name(kernel_name, name, reply);
   if (error != 0) return error == -ENOENT ? 0 : error;
   const std::uint64_t whole = path_offset + reply.name.size + 1;
   auto *path = reinterpret_cast<char *>(address) + path_offset;
@@ -125,7 +149,8 @@ long send_to_path(const Arguments &arguments, const Bytes &path, const Bytes &da
                   const Descriptors &descriptors) noexcept {
   methods::SendTo::Request request;
   Location location;
-  const long error = locate_socket(path, location);
+  char name[path_room];
+  const long error = locate_socket(path, name, location);
   if (error != 0) return error;
   set_location(request, location);
   request.flags = flags;
@@ -196,8 +221,14 @@ bool find_descriptors(const msghdr &message, Descriptors &descriptors) noexcept 
   return descriptors.size <= max_sent_descriptors;
 }
 
-bool find_path_of(const msghdr &message, Bytes &path) noexcept {
-  return find_path(static_cast<const sockaddr *>(message.msg_name), message.msg_namelen, path);
+// False also for a path where the socket takes none: the kernel has the error for that.
+bool is_for_path(long socket, const sockaddr *address, std::uint64_t size, Bytes &path) noexcept {
+  return find_path(address, size, path) && is_unix_socket(socket);
+}
+
+bool find_path_of(long socket, const msghdr &message, Bytes &path) noexcept {
+  return is_for_path(socket, static_cast<const sockaddr *>(message.msg_name), message.msg_namelen,
+                     path);
 }
 
 // sendmsg(2) to a path.
@@ -218,10 +249,11 @@ long send_message(const Arguments &arguments, const msghdr &message, const Bytes
 long emulate_connect(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   Bytes path;
-  if (!find_path(arguments.pointer<const sockaddr>(1), arguments.bits(2), path))
+  if (!is_for_path(arguments[0], arguments.pointer<const sockaddr>(1), arguments.bits(2), path))
     return call_kernel(__NR_connect, arguments);
   Location location;
-  const long error = locate_socket(path, location);
+  char name[path_room];
+  const long error = locate_socket(path, name, location);
   if (error != 0) return error;
   methods::Connect::Request request;
   set_location(request, location);
@@ -233,10 +265,11 @@ long emulate_connect(const Arguments &arguments) noexcept {
 long emulate_bind(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   Bytes path;
-  if (!find_path(arguments.pointer<const sockaddr>(1), arguments.bits(2), path))
+  if (!is_for_path(arguments[0], arguments.pointer<const sockaddr>(1), arguments.bits(2), path))
     return call_kernel(__NR_bind, arguments);
   Location location;
-  const long error = locate_socket(path, location);
+  char name[path_room];
+  const long error = locate_socket(path, name, location);
   if (error != 0) return error;
   methods::Bind::Request request;
   set_location(request, location);
@@ -276,7 +309,7 @@ long emulate_recvmsg(const Arguments &arguments) noexcept {
 long emulate_sendto(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   Bytes path;
-  if (!find_path(arguments.pointer<const sockaddr>(4), arguments.bits(5), path))
+  if (!is_for_path(arguments[0], arguments.pointer<const sockaddr>(4), arguments.bits(5), path))
     return call_kernel(__NR_sendto, arguments);
   const Bytes data{arguments.pointer<const char>(1), static_cast<std::uint64_t>(arguments[2])};
   return send_to_path(arguments, path, data, arguments.bits(3), {});
@@ -286,7 +319,7 @@ long emulate_sendmsg(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   const auto *message = arguments.pointer<const msghdr>(1);
   Bytes path;
-  if (!may_read(message, sizeof *message) || !find_path_of(*message, path))
+  if (!may_read(message, sizeof *message) || !find_path_of(arguments[0], *message, path))
     return call_kernel(__NR_sendmsg, arguments);
   return send_message(arguments, *message, path, arguments.bits(2));
 }
@@ -300,14 +333,14 @@ long emulate_sendmmsg(const Arguments &arguments) noexcept {
   bool paths = false;
   for (std::uint64_t i = 0; i < count && !paths; ++i) {
     if (!may_read(&messages[i], sizeof messages[i])) break;
-    paths = find_path_of(messages[i].msg_hdr, path);
+    paths = find_path_of(arguments[0], messages[i].msg_hdr, path);
   }
   if (!paths) return call_kernel(__NR_sendmmsg, arguments);
   for (std::uint64_t i = 0; i < count; ++i) {
     long result = -EFAULT;
     if (may_read(&messages[i], sizeof messages[i])) {
       msghdr &message = messages[i].msg_hdr;
-      result = find_path_of(message, path)
+      result = find_path_of(arguments[0], message, path)
                    ? send_message(arguments, message, path, arguments.bits(3))
                    : system_call(__NR_sendmsg, arguments.number(0), as_argument(&message),
                                  arguments.number(3));

@@ -319,6 +319,66 @@ CALL_CASE(unix_socket, datagram_errors) {
   attempt("data that cannot be read", call(SYS_sendto, sender, 1, 5, 0, &to.name, to.size));
 }
 
+CALL_CASE(unix_socket, answer_to_whom_recvmmsg_names) {
+  const int server = bound_socket(call, SOCK_DGRAM, "server");
+  const int client = bound_socket(call, SOCK_DGRAM, "client");
+  const Address address("server");
+  attempt("sendto", call(SYS_sendto, client, "ask", 3, 0, &address.name, address.size));
+  char data[8];
+  iovec vector{data, sizeof data};
+  sockaddr_un from{};
+  mmsghdr message{};
+  message.msg_hdr.msg_name = &from;
+  message.msg_hdr.msg_namelen = sizeof from;
+  message.msg_hdr.msg_iov = &vector;
+  message.msg_hdr.msg_iovlen = 1;
+  attempt("recvmmsg", call(SYS_recvmmsg, server, &message, 1, 0, nullptr));
+  attempt("answer", call(SYS_sendto, server, "hear", 4, 0, &from, message.msg_hdr.msg_namelen));
+  record("received", attempt("read", ::read(client, data, sizeof data)));
+  attempt("connect", call(SYS_connect, server, &from, message.msg_hdr.msg_namelen));
+  record_peer_name(call, server);
+}
+
+CALL_CASE(unix_socket, answer_to_whom_was_waited_for) {
+  const int server = bound_socket(call, SOCK_DGRAM, "server");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::usleep(300'000);
+    const Address own("client");
+    const Address address("server");
+    const int client = new_socket(SOCK_DGRAM);
+    char data[8];
+    const bool good = call(SYS_bind, client, &own.name, own.size) == 0 &&
+                      call(SYS_sendto, client, "ask", 3, 0, &address.name, address.size) == 3 &&
+                      ::read(client, data, sizeof data) == 4;
+    ::_exit(good ? 0 : 1);
+  }
+  char data[8];
+  sockaddr_un from{};
+  socklen_t size = sizeof from;
+  attempt("recvfrom", call(SYS_recvfrom, server, data, sizeof data, 0, &from, &size));
+  attempt("answer", call(SYS_sendto, server, "hear", 4, 0, &from, size));
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  record("child's status", status);
+}
+
+CALL_CASE(unix_socket, path_for_a_socket_of_another_family) {
+  const Address address("socket");
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    attempt("bind", call(SYS_bind, fd, &address.name, address.size));
+    attempt("connect", call(SYS_connect, fd, &address.name, address.size));
+    attempt("sendto", call(SYS_sendto, fd, "text", 4, MSG_NOSIGNAL, &address.name, address.size));
+  }
+  make_file("file");
+  const int file = ::open("file", O_RDWR);
+  attempt("bind of a file", call(SYS_bind, file, &address.name, address.size));
+  attempt("connect of a file", call(SYS_connect, file, &address.name, address.size));
+  attempt("bind of nothing", call(SYS_bind, 77, &address.name, address.size));
+  attempt("connect of nothing", call(SYS_connect, 77, &address.name, address.size));
+}
+
 CALL_CASE(unix_socket, connected_datagrams) {
   const int receiver = bound_socket(call, SOCK_DGRAM, "receiver");
   const int sender = new_socket(SOCK_DGRAM);
