@@ -137,6 +137,22 @@ CASE(descriptors, closefrom) {
   attempt("file afterwards", ::open("file", O_RDONLY));
 }
 
+CALL_CASE(descriptors, all_that_are_opened_can_be_closed) {
+  make_file("file", "text");
+  std::vector<int> opened;
+  for (int fd; (fd = static_cast<int>(call(SYS_openat, AT_FDCWD, "file", O_RDONLY, 0))) >= 0;)
+    opened.push_back(fd);
+  record_error("the last", errno);
+  int failures = 0;
+  for (const int fd : opened) failures += call(SYS_close, fd) != 0 ? 1 : 0;
+  record("failures to close", failures);
+  while (::dup(0) >= 0) {
+  }
+  record_error("dup", errno);
+  ::closefrom(3);
+  attempt("open", call(SYS_openat, AT_FDCWD, "file", O_RDONLY, 0));
+}
+
 CALL_CASE(descriptors, limit) {
   make_file("file", "text");
   make_directory("dir");
