@@ -71,12 +71,20 @@ unsigned long open_flags(const Trap &trap) noexcept {
   }
 }
 
+// openat2(2) with rules for how the path is taken: another name of the same file would not be
+// taken the same way.
+bool has_rules(const Trap &trap) noexcept {
+  open_how how;
+  return trap.number() == __NR_openat2 && copy_in(how, trap.pointer<open_how>(2)) &&
+         how.resolve != 0;
+}
+
 long call_engine(const Trap &trap) noexcept {
   long arguments[6];
   for (int i = 0; i < 6; ++i) arguments[i] = trap.argument(i);
   const int index = path_argument(trap.number());
   constexpr unsigned long longest = sizeof "/proc/thread-self/exe";
-  if (index >= 0 && string_readable(trap.pointer<char>(index), longest)) {
+  if (index >= 0 && !has_rules(trap) && string_readable(trap.pointer<char>(index), longest)) {
     arguments[index] = as_argument(resolve_own_executable(trap.pointer<char>(index)));
   }
   return plash_syscall(trap.number(), arguments[0], arguments[1], arguments[2], arguments[3],

@@ -99,6 +99,19 @@ CALL_CASE(openat2, no_magic_links) {
                     {.flags = O_RDONLY, .mode = 0, .resolve = RESOLVE_NO_MAGICLINKS});
   }
 }
+CALL_CASE(openat2, magic_links) {
+  make_file("file");
+  const int file = must_open("file", O_RDONLY);
+  const std::string descriptor = "/proc/self/fd/" + std::to_string(file);
+  for (const std::uint64_t resolve :
+       {RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH, RESOLVE_NO_XDEV}) {
+    for (const std::string &path :
+         {std::string("/proc/self/exe"), std::string("/proc/self/cwd"), descriptor}) {
+      attempt_openat2(call, path.c_str(), AT_FDCWD, path.c_str(),
+                      {.flags = O_RDONLY, .mode = 0, .resolve = resolve});
+    }
+  }
+}
 CALL_CASE(openat2, no_mount_points) {
   make_things();
   const int dir = must_open("dir", O_RDONLY | O_DIRECTORY);

@@ -99,8 +99,9 @@ class Opening {
   int follow_real(Walk &walk, int parent, const std::string &name) {
     const UniqueFd link(open_beneath(parent, name.c_str(), O_PATH | O_NOFOLLOW));
     if (!link) return link.get();
-    auto target = link_target(walk.directory(), link.get());
-    if (const int *error = std::get_if<int>(&target)) return *error == -EACCES ? *error : -ELOOP;
+    auto target = walk.target_of(walk.directory(), link.get());
+    if (const int *error = std::get_if<int>(&target))
+      return *error == -EACCES || *error == -EXDEV ? *error : -ELOOP;
     return follow(walk, std::get<std::string>(target));
   }
 
@@ -283,8 +284,8 @@ int handle(Context &context, const methods::Open::Request &request, methods::Ope
   if (error != 0) return error;
   const WalkRules rules{
       (request.resolve & RESOLVE_NO_SYMLINKS) != 0, (request.resolve & RESOLVE_BENEATH) != 0,
-      (request.resolve & RESOLVE_IN_ROOT) != 0, (request.resolve & RESOLVE_NO_XDEV) != 0,
-      (request.resolve & RESOLVE_CACHED) != 0};
+      (request.resolve & RESOLVE_IN_ROOT) != 0,     (request.resolve & RESOLVE_NO_XDEV) != 0,
+      (request.resolve & RESOLVE_CACHED) != 0,      (request.resolve & RESOLVE_NO_MAGICLINKS) != 0};
   Walk walk(std::move(start), view(request.path), rules);
   Opening opening(context, request, rules.resolve());
   error = opening.run(walk);

@@ -166,6 +166,11 @@ int check_process_file(int file, int flags) {
   return is_shown(components(file)) ? 0 : -EACCES;
 }
 
+bool is_magic_link(int link) {
+  const std::vector<std::string> parts = components(link);
+  return parts.size() >= 2 && is_number(parts[0]);
+}
+
 std::variant<std::string, int> process_link(const Directory &directory, int link) {
   const std::vector<std::string> parts = components(link);
   if (parts.empty()) return -ENOENT;

@@ -36,6 +36,9 @@ class CallerOfThread {
 // Whether a thing in procfs, held by an O_PATH descriptor, may be opened with flags: 0, or -EACCES.
 int check_process_file(int file, int flags);
 
+// A link of procfs that leads to what a process has, whatever it says.
+bool is_magic_link(int link);
+
 // Where a symlink in procfs leads, link being an O_PATH descriptor of the link itself, in the names
 // of the sandbox. directory: what it lies in. -errno: EACCES where it is not told, ENOENT where the
 // sandbox has no name for it.

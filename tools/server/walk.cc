@@ -255,7 +255,7 @@ int Walk::open_parent() {
     if (::statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &status) != 0) return -errno;
     if (is_procfs(status.stx_dev_major, status.stx_dev_minor)) return -EACCES;
     if (is_link(status)) {
-      auto target = link_target(directory_, fd);
+      auto target = target_of(directory_, fd);
       if (const int *error = std::get_if<int>(&target)) return *error;
       const std::string remaining = std::string(behind) + behind_middle;
       must_be_directory_ = false;
@@ -272,6 +272,15 @@ int Walk::open_parent() {
   }
   middle_.clear();
   return 0;
+}
+
+std::variant<std::string, int> Walk::target_of(const Directory &directory, int link) const {
+  const bool scoped = rules_.beneath || rules_.in_root;
+  if ((rules_.no_magic_links || scoped) && is_in_processes(directory.granted) &&
+      is_magic_link(link)) {
+    return rules_.no_magic_links ? -ELOOP : -EXDEV;
+  }
+  return link_target(directory, link);
 }
 
 int Walk::follow(const std::string &target) {
@@ -354,7 +363,7 @@ int find(Walk &walk, bool follow, Found &found, unsigned mask) {
       }
       Directory around = walk.directory();
       around.granted = granted;
-      auto target = link_target(around, fd.get());
+      auto target = walk.target_of(around, fd.get());
       if (const int *failure = std::get_if<int>(&target)) return *failure;
       error = walk.follow(std::get<std::string>(target));
       continue;

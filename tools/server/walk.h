@@ -22,6 +22,7 @@ struct WalkRules {
   bool in_root = false;  // the start counts as the root
   bool no_xdev = false;  // neither from one grant into another nor from one mount into another
   bool cached = false;   // the kernel must not wait: EAGAIN
+  bool no_magic_links = false;
 
   // For the kernel's part of the way.
   std::uint64_t resolve() const;
@@ -62,6 +63,9 @@ class Walk {
   // 0 where the walk may go from its directory into what is granted at node.
   int check_crossing(const Node &node) const;
   const WalkRules &rules() const { return rules_; }
+  // What a symlink in directory, which is to be followed, leads to; -ELOOP or -EXDEV where the
+  // rules forbid to follow one of its kind.
+  std::variant<std::string, int> target_of(const Directory &directory, int link) const;
 
   // name() is a symlink to target: goes on with that. 0 or -errno.
   int follow(const std::string &target);
