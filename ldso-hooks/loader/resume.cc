@@ -15,7 +15,7 @@ namespace {
 constexpr long syscall_instruction_size = 2;
 constexpr unsigned long red_zone = 128;
 // More than the functions between the handler and the one that writes the block take up
-// (stack_usage_test looks at it).
+// (tests/ldso-hooks/stack_test.py looks at it).
 constexpr unsigned long frame_margin = 1536;
 
 }  // namespace

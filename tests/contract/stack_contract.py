@@ -34,14 +34,8 @@ class Function:
         self.name, self.frame, self.calls, self.is_indirect, self.problems = name, frame, calls, is_indirect, problems
 
 
-def disassemble(archive):
-    """Instructions by function: {address: (name, [text])}. By address, since local names repeat."""
-    with tempfile.TemporaryDirectory() as directory:
-        linked = directory + "/linked"
-        # What is undefined is reported by object_contract.
-        subprocess.run(["ld", "-e", "0", "--unresolved-symbols=ignore-all", link_together(archive, directory), "-o", linked],
-                       check=True, stderr=subprocess.DEVNULL)
-        text = subprocess.run(["objdump", "-d", "--no-show-raw-insn", linked], check=True, capture_output=True, text=True).stdout
+def read_listing(text):
+    """Instructions by function, of objdump's output: {address: (name, [text])}."""
     functions, current = {}, None
     for line in text.splitlines():
         label = re.match(r"^([0-9a-f]+) <(.*)>:$", line)
@@ -51,6 +45,17 @@ def disassemble(archive):
         elif "\t" in line:
             current.append(line.split("\t", 1)[1].strip())
     return functions
+
+
+def disassemble(archive):
+    """Instructions by function: {address: (name, [text])}. By address, since local names repeat."""
+    with tempfile.TemporaryDirectory() as directory:
+        linked = directory + "/linked"
+        # What is undefined is reported by object_contract.
+        subprocess.run(["ld", "-e", "0", "--unresolved-symbols=ignore-all", link_together(archive, directory), "-o", linked],
+                       check=True, stderr=subprocess.DEVNULL)
+        text = subprocess.run(["objdump", "-d", "--no-show-raw-insn", linked], check=True, capture_output=True, text=True).stdout
+    return read_listing(text)
 
 
 def stack_taken(name, instruction, problems):

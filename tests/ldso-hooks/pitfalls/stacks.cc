@@ -75,6 +75,36 @@ CASE(small_alternate_stack) {
   printf("opened %d on the stack %d\n", opened >= 0, on_stack);
 }
 
+CASE(deepest_calls_on_a_small_alternate_stack) {
+  stack_t stack = {};
+  stack.ss_sp = guarded(small_size());
+  stack.ss_size = small_size();
+  report("set", sigaltstack(&stack, nullptr));
+  static long results[7];
+  struct sigaction action = {};
+  action.sa_flags = SA_ONSTACK;
+  action.sa_handler = [](int) {
+    const auto made = [](long number, long a1, long a2 = 0, long a3 = 0, long a4 = 0) {
+      const long result = pitfall::raw(number, a1, a2, a3, a4);
+      return result < 0 ? -errno : result;
+    };
+    const auto address = [](const void *pointer) { return reinterpret_cast<long>(pointer); };
+    static char text[4096];
+    static char *const arguments[] = {text, nullptr};
+    results[0] = made(SYS_execve, address("missing"), address(arguments), address(environ));
+    results[1] = made(SYS_execve, address("file"), address(arguments), address(environ));
+    results[2] = made(SYS_rename, address("missing"), address("file"));
+    results[3] = made(SYS_readlink, address("/proc/self/fd/0"), address(text), 1) == 1;
+    results[4] = made(SYS_getcwd, address(text), sizeof text) > 0;
+    results[5] = made(SYS_getxattr, address("file"), address("user.none"), address(text), 8);
+    results[6] = made(SYS_chdir, address("."));
+  };
+  sigaction(SIGUSR1, &action, nullptr);
+  raise(SIGUSR1);
+  for (const long result : results) printf("%ld\n", result);
+  report("open", try_open());
+}
+
 CASE(alternate_stacks_changed_many_times) {
   handle(SIGUSR1);
   int good = 0;
