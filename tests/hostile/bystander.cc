@@ -16,6 +16,8 @@
 #include <system_error>
 #include <vector>
 
+#include "tests/hostile/server_process.h"
+
 namespace plash::hostile {
 namespace {
 
@@ -188,7 +190,7 @@ Latency Bystander::latency(int phase) const {
 
 std::string Bystander::wrong() const {
   if (board_->is_wrong) return board_->wrong;
-  if (now_in_milliseconds() - board_->last_call > 5'000) return "no call for 5 seconds";
+  if (now_in_milliseconds() - board_->last_call > 5'000 * patience()) return "no call for long";
   return "";
 }
 

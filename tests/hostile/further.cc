@@ -93,7 +93,7 @@ HOSTILE_CASE(52, "Long names of bound sockets, bound and removed: bounded memory
     attack.call<methods::Unlink>("/w/socket");
   }
   const Measure after = measure_of(attack.server);
-  attack.expect(is_sanitized() || after.resident < before.resident + 24 * 1024,
+  attack.expect(is_instrumented() || after.resident < before.resident + 24 * 1024,
                 "the server's memory grows");
 }
 
@@ -121,7 +121,7 @@ HOSTILE_CASE(54, "Paths that take long to walk: others are served", .worst_p99 =
   while (path.size() < 4'080) path += "/sub/..";
   path += "/file";
   std::vector<Pair> replies(8);
-  const unsigned calls = is_sanitized() ? 50 : 500 * attack.world.scale;
+  const unsigned calls = is_instrumented() ? 50 : 500 * attack.world.scale;
   for (unsigned i = 0; i < calls; ++i) {
     methods::Stat::Request request;
     request.path = bytes(path);

@@ -163,7 +163,7 @@ Row run(World &world, const Case &of) {
   if (attacker == 0) run_attacker(world, of, server);
   server.attacker.reset();
   server.whole.reset();
-  if (!wait_for(attacker, case_seconds * world.scale)) note_failure("took too long");
+  if (!wait_for(attacker, case_seconds * world.scale * patience())) note_failure("took too long");
   ::kill(-attacker, SIGKILL);  // and what it has started
   ::waitpid(attacker, nullptr, WNOHANG);
   row.attacked = bystander.latency(1);
@@ -178,9 +178,9 @@ Row run(World &world, const Case &of) {
   if (bystander.calls() <= calls) note_failure("the bystander makes no more calls");
   if (const std::string wrong = bystander.wrong(); !wrong.empty())
     note_failure("bystander: " + wrong);
-  if (row.attacked.worst > longest_wait) note_failure("the bystander waited too long");
+  if (row.attacked.worst > longest_wait * patience()) note_failure("the bystander waited too long");
   if (row.after.descriptors > row.before.descriptors) note_failure("the server keeps descriptors");
-  if (!is_sanitized() && row.after.resident > row.before.resident + may_grow)
+  if (!is_instrumented() && row.after.resident > row.before.resident + may_grow)
     note_failure("the server keeps memory");
   if (world.strict && of.worst_p99 != 0 &&
       row.attacked.p99 > of.worst_p99 * std::max(row.quiet.p99, 200u))

@@ -22,8 +22,11 @@ struct Measure {
 // What /proc says of a process.
 Measure measure_of(pid_t pid);
 
-// Whether this was built with AddressSanitizer, whose allocator keeps what was freed.
-bool is_sanitized();
+// Whether this was built with AddressSanitizer or runs under valgrind, whose allocators keep what
+// was freed.
+bool is_instrumented();
+// By how much longer everything may take for that.
+unsigned patience();
 
 class ServerProcess {
  public:
