@@ -2,9 +2,7 @@
 #include "tools/server/directory.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -14,6 +12,8 @@
 #include <set>
 #include <sstream>
 #include <utility>
+
+#include "tools/server/open_beneath.h"
 
 namespace plash::server {
 namespace {
@@ -129,11 +129,8 @@ std::variant<Directory, int> parent_of(const Directory &directory, std::uint64_t
   if (granted.is_slot() && path_below_grant(granted, own_path) == "") {
     return directory_of(directory.name_space, *granted.parent);
   }
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = resolve;
-  const int fd = static_cast<int>(::syscall(SYS_openat2, directory.real(), "..", &how, sizeof how));
-  if (fd < 0) return descriptor_error();
+  const int fd = open_parent(directory.real(), resolve);
+  if (fd < 0) return fd;
   Directory parent;
   parent.name_space = directory.name_space;
   parent.granted = &granted;
@@ -182,19 +179,6 @@ std::optional<std::string> path_below_grant(const Node &node, const std::string 
   if (host_path + "/" == base || host_path == base) return "";
   if (host_path.compare(0, base.size(), base) != 0) return std::nullopt;
   return host_path.substr(base.size());
-}
-
-int open_beneath(int directory, const char *path, int flags, unsigned mode, std::uint64_t resolve) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-  how.mode = mode;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve;
-  for (int attempt = 0;; ++attempt) {
-    const long fd = ::syscall(SYS_openat2, directory, path, &how, sizeof how);
-    if (fd >= 0) return static_cast<int>(fd);
-    // The kernel could not rule out a race with a rename somewhere.
-    if (errno != EAGAIN || attempt == 16) return descriptor_error();
-  }
 }
 
 int check_search(const Directory &directory) {

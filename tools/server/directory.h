@@ -53,11 +53,6 @@ std::string kernel_path(int fd);
 // it is not in it.
 std::optional<std::string> path_below_grant(const Node &node, const std::string &host_path);
 
-// openat2(2) of a path without symlinks, beneath directory; O_CLOEXEC is added. resolve: further
-// RESOLVE_ flags. A descriptor or -errno.
-int open_beneath(int directory, const char *path, int flags, unsigned mode = 0,
-                 std::uint64_t resolve = 0);
-
 // 0 where directory may be searched, or -errno.
 int check_search(const Directory &directory);
 

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 
+#include "tools/server/open_beneath.h"
 #include "tools/server/process_files.h"
 #include "tools/server/target.h"
 

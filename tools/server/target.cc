@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "tools/server/open_beneath.h"
 #include "tools/server/transport.h"
 
 namespace plash::server {

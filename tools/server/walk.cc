@@ -12,6 +12,7 @@
 #include <climits>
 
 #include "protocol/packet.h"
+#include "tools/server/open_beneath.h"
 #include "tools/server/process_files.h"
 
 namespace plash::server {
