@@ -17,26 +17,104 @@ namespace {
 
 constexpr std::uint64_t largest_page = 60 * 1024;  // fits into a packet
 
+// Where a linux_dirent64 holds its size and its name.
+constexpr long entry_size_offset = 16;
+constexpr long entry_name_offset = 19;
+
+long entry_size(const char *entry) noexcept {
+  unsigned short size;
+  memcpy(&size, entry + entry_size_offset, sizeof size);
+  return size;
+}
+
+Bytes entry_name(const char *entry) noexcept {
+  const char *const name = entry + entry_name_offset;
+  return {name, strlen(name)};
+}
+
+bool is_number(const Bytes &text, int &number) noexcept {
+  Bytes rest;
+  return take_number(text, number, rest) && rest.size == 0;
+}
+
+// Whether the first of entries that is neither "." nor ".." is a number, as all are where
+// descriptors are listed.
+bool may_be_descriptors(const char *entries, long size) noexcept {
+  for (long at = 0; at < size; at += entry_size(entries + at)) {
+    const Bytes name = entry_name(entries + at);
+    int number;
+    if (name.data[0] != '.') return is_number(name, number);
+  }
+  return false;
+}
+
+// The process whose descriptors a directory object lists (/proc/N/fd, /proc/N/task/N/fdinfo), 0
+// where it lists other things.
+int process_of_descriptors(int directory) noexcept {
+  char path[64];
+  methods::DirectoryPath::Request request;
+  request.size = sizeof path;
+  methods::DirectoryPath::Reply reply;
+  Bytes rest;
+  int process;
+  int thread;
+  if (invoke<methods::DirectoryPath>(directory, request, reply, {path, sizeof path}) != 0 ||
+      !take_start(reply.path, "/proc/", rest) || !take_number(rest, process, rest)) {
+    return 0;
+  }
+  if (take_start(rest, "/task/", rest) && !take_number(rest, thread, rest)) return 0;
+  return take_start(rest, "/fd", rest) &&
+                 (rest.size == 0 || (take_start(rest, "info", rest) && rest.size == 0))
+             ? process
+             : 0;
+}
+
+// Takes out of a list of descriptors those that are the door's: the service descriptors, which have
+// the same numbers in all processes, and in the caller's own list what was only there for the call.
+long hide_own_descriptors(char *entries, long size, bool of_caller) noexcept {
+  long kept = 0;
+  for (long at = 0; at < size;) {
+    char *const entry = entries + at;
+    const long record = entry_size(entry);
+    at += record;
+    int number;
+    if (is_number(entry_name(entry), number) &&
+        (is_service(number) || (of_caller && system_call(__NR_fcntl, number, F_GETFD) == -EBADF))) {
+      continue;
+    }
+    memmove(entries + kept, entry, static_cast<std::size_t>(record));
+    kept += record;
+  }
+  return kept;
+}
+
 // getdents64(2) on a directory object.
 long list(const Arguments &arguments) noexcept {
   methods::ListDirectory::Request request;
   request.size = arguments.bits(2) < largest_page ? arguments.bits(2) : largest_page;
   if (!may_write(arguments.pointer<char>(1), 8)) return -EFAULT;
-  methods::ListDirectory::Reply reply;
-  const long error = ask_object<methods::ListDirectory>(arguments.number(0), request, reply,
-                                                        {arguments.pointer<char>(1), request.size});
-  return error != 0 ? error : static_cast<long>(reply.entries.size);
+  char *const entries = arguments.pointer<char>(1);
+  for (;;) {
+    methods::ListDirectory::Reply reply;
+    const long error = ask_object<methods::ListDirectory>(arguments.number(0), request, reply,
+                                                          {entries, request.size});
+    const auto size = static_cast<long>(reply.entries.size);
+    if (error != 0 || size == 0) return error;
+    const int process =
+        may_be_descriptors(entries, size) ? process_of_descriptors(arguments.number(0)) : 0;
+    if (process == 0) return size;
+    const long kept = hide_own_descriptors(entries, size, process == system_call(__NR_getpid));
+    if (kept != 0) return kept;
+  }
 }
 
 // linux_dirent64 to linux_dirent, in place: the sizes are the same, the type moves from before the
 // name to the record's last byte.
 void to_old_format(char *entries, long size) noexcept {
-  constexpr long size_offset = 16;
   constexpr long type_offset = 18;
   for (long at = 0; at < size;) {
     char *entry = entries + at;
-    unsigned short record;
-    memcpy(&record, entry + size_offset, sizeof record);
+    const long record = entry_size(entry);
     const char type = entry[type_offset];
     memmove(entry + type_offset, entry + type_offset + 1,
             static_cast<std::size_t>(record - type_offset - 1));

@@ -137,6 +137,43 @@ CASE(descriptors, closefrom) {
   attempt("file afterwards", ::open("file", O_RDONLY));
 }
 
+CALL_CASE(descriptors, list_in_proc) {
+  ::dup2(0, 900);
+  make_directory("7");
+  make_directory("1020");
+  const std::string threads = "/proc/self/task/" + std::to_string(::getpid());
+  for (const std::string &path :
+       {std::string("/proc/self/fd"), std::string("/proc/self/fdinfo"), std::string("/dev/fd"),
+        "/proc/" + std::to_string(::getpid()) + "/fd", threads + "/fd", threads + "/fdinfo",
+        std::string(".")}) {
+    const int fd =
+        static_cast<int>(call(SYS_openat, AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY, 0));
+    // A buffer for three names and more: several pages.
+    std::vector<std::string> names;
+    char buffer[80];
+    for (long size; (size = call(SYS_getdents64, fd, buffer, sizeof buffer)) > 0;) {
+      for (long at = 0; at < size;) {
+        unsigned short record;
+        std::memcpy(&record, buffer + at + 16, sizeof record);
+        names.emplace_back(buffer + at + 19);
+        at += record;
+      }
+    }
+    std::sort(names.begin(), names.end());
+    record(path.substr(path.find_last_of('/') + 1), names);
+    ::close(fd);
+  }
+  // Another process's.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  record("child's", names_in(("/proc/" + std::to_string(child) + "/fd").c_str()));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
 CALL_CASE(descriptors, all_that_are_opened_can_be_closed) {
   make_file("file", "text");
   std::vector<int> opened;

@@ -85,6 +85,8 @@ constexpr std::string_view setting_files[] = {
     "kernel/ngroups_max",
     "kernel/osrelease",
     "kernel/ostype",
+    "kernel/overflowgid",
+    "kernel/overflowuid",
     "kernel/perf_event_paranoid",
     "kernel/pid_max",
     "kernel/random/boot_id",
