@@ -63,8 +63,15 @@ constexpr std::uint32_t max_sessions_per_call = 4;  // OpenSessions gives no mor
 constexpr int opened_with_directory_flag = 0x01000000;  // O_DIRECTORY
 constexpr int opened_for_path = 0x02000000;             // O_PATH
 
+// And what a holder adds who has got the last records: there are no more, so that nobody needs to
+// ask. It counts as long as the position has not been changed. Who is about to do that sets
+// SO_BROADCAST, which means nothing here, and nobody takes it back: neither of the two marks can be
+// lost where several holders make them at the same time.
+constexpr int listed_to_end = 0x10000000;
+
 constexpr bool is_directory_tag(int value) noexcept {
-  return (value & ~(opened_with_directory_flag | opened_for_path)) == directory_object_tag;
+  return (value & ~(opened_with_directory_flag | opened_for_path | listed_to_end)) ==
+         directory_object_tag;
 }
 
 }  // namespace plash

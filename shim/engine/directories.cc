@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
@@ -88,23 +89,45 @@ long hide_own_descriptors(char *entries, long size, bool of_caller) noexcept {
   return kept;
 }
 
-// getdents64(2) on a directory object.
-long list(const Arguments &arguments) noexcept {
+bool position_was_changed(int directory) noexcept {
+  int changed = 0;
+  unsigned size = sizeof changed;
+  return system_call(__NR_getsockopt, directory, SOL_SOCKET, SO_BROADCAST, as_argument(&changed),
+                     as_argument(&size)) != 0 ||
+         changed != 0;
+}
+
+void note_change_of_position(int directory) noexcept {
+  const int changed = 1;
+  system_call(__NR_setsockopt, directory, SOL_SOCKET, SO_BROADCAST, as_argument(&changed),
+              sizeof changed);
+}
+
+void note_end(int directory, int tag) noexcept {
+  tag |= listed_to_end;
+  system_call(__NR_setsockopt, directory, SOL_SOCKET, SO_RCVLOWAT, as_argument(&tag), sizeof tag);
+}
+
+// getdents64(2) on a directory object with this tag.
+long list(const Arguments &arguments, int tag) noexcept {
+  if ((tag & opened_for_path) != 0) return -EBADF;
+  const int directory = arguments.number(0);
+  if ((tag & listed_to_end) != 0 && !position_was_changed(directory)) return 0;
   methods::ListDirectory::Request request;
   request.size = arguments.bits(2) < largest_page ? arguments.bits(2) : largest_page;
   if (!may_write(arguments.pointer<char>(1), 8)) return -EFAULT;
   char *const entries = arguments.pointer<char>(1);
   for (;;) {
     methods::ListDirectory::Reply reply;
-    const long error = ask_object<methods::ListDirectory>(arguments.number(0), request, reply,
-                                                          {entries, request.size});
+    const long error =
+        ask_object<methods::ListDirectory>(directory, request, reply, {entries, request.size});
+    if (error != 0) return error;
+    if (reply.at_end != 0) note_end(directory, tag);
     const auto size = static_cast<long>(reply.entries.size);
-    if (error != 0 || size == 0) return error;
-    const int process =
-        may_be_descriptors(entries, size) ? process_of_descriptors(arguments.number(0)) : 0;
+    const int process = may_be_descriptors(entries, size) ? process_of_descriptors(directory) : 0;
     if (process == 0) return size;
     const long kept = hide_own_descriptors(entries, size, process == system_call(__NR_getpid));
-    if (kept != 0) return kept;
+    if (kept != 0 || reply.at_end != 0) return kept;
   }
 }
 
@@ -142,16 +165,15 @@ long sync(long number, const Arguments &arguments, bool data_only) noexcept {
 
 long emulate_getdents64(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
-  const int directory = open_directory(arguments[0]);
-  if (directory < 0) return directory;
-  return directory > 0 ? list(arguments) : call_kernel(__NR_getdents64, arguments);
+  const int tag = directory_tag(arguments[0]);
+  return tag != 0 ? list(arguments, tag) : call_kernel(__NR_getdents64, arguments);
 }
 
 long emulate_getdents(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
-  const int directory = open_directory(arguments[0]);
-  if (directory <= 0) return directory < 0 ? directory : call_kernel(__NR_getdents, arguments);
-  const long size = list(arguments);
+  const int tag = directory_tag(arguments[0]);
+  if (tag == 0) return call_kernel(__NR_getdents, arguments);
+  const long size = list(arguments, tag);
   if (size > 0) to_old_format(arguments.pointer<char>(1), size);
   return size;
 }
@@ -162,6 +184,7 @@ long emulate_lseek(const Arguments &arguments) noexcept {
   if (result != -ESPIPE) return result;
   const int directory = open_directory(arguments[0]);
   if (directory <= 0) return directory < 0 ? directory : result;
+  note_change_of_position(arguments.number(0));
   methods::SeekDirectory::Request request;
   request.offset = arguments[1];
   request.whence = arguments.bits(2);

@@ -16,8 +16,8 @@
 namespace plash::server {
 namespace {
 
-// With the reply's one word it fits into a packet.
-constexpr std::uint64_t max_page = max_fragment_size - sizeof(std::uint64_t);
+// With the reply's two words it fits into a packet.
+constexpr std::uint64_t max_page = max_fragment_size - 2 * sizeof(std::uint64_t);
 
 // The object's listing. The caller holds its mutex.
 Listing &listing_of(Object &object) {
@@ -30,8 +30,9 @@ Listing &listing_of(Object &object) {
 int handle(Context &context, const methods::ListDirectory::Request &request,
            methods::ListDirectory::Reply &reply) {
   const std::lock_guard lock(context.object.mutex);
-  const int error =
-      listing_of(context.object).read(std::min(request.size, max_page), context.bytes);
+  Listing &listing = listing_of(context.object);
+  const int error = listing.read(std::min(request.size, max_page), context.bytes);
+  reply.at_end = listing.at_end() ? 1 : 0;
   reply.entries = {context.bytes.data(), context.bytes.size()};
   return error;
 }

@@ -7,10 +7,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstring>
 #include <limits>
+
+#include "protocol/packet.h"
 
 namespace plash::server {
 namespace {
@@ -24,6 +28,8 @@ struct DirectoryEntry {
   char name[1];
 };
 constexpr std::size_t name_offset = offsetof(DirectoryEntry, name);
+
+constexpr std::size_t largest_record = name_offset + NAME_MAX + 1 + 8;
 
 std::size_t record_size(std::size_t name_size) {
   return (name_offset + name_size + 1 + 7) & ~std::size_t{7};
@@ -75,6 +81,7 @@ int Listing::real() {
 std::int64_t Listing::tree_base() const { return directory_.fd ? merged_base : 0; }
 
 int Listing::read(std::size_t size, std::string &entries) {
+  at_end_ = false;
   const std::size_t begin = entries.size();
   if (!tree_position_) {
     const int error = read_real(size, entries);
@@ -88,22 +95,36 @@ int Listing::read_real(std::size_t size, std::string &entries) {
   const int fd = real();
   if (fd < 0) return fd;
   const std::size_t begin = entries.size();
-  std::string page(size, '\0');
+  char page[max_fragment_size];
+  size = std::min(size, sizeof page);
   while (entries.size() == begin) {
-    const long filled = read_entries(fd, page.data(), page.size());
-    if (filled <= 0) return static_cast<int>(filled);
+    const long filled = read_entries(fd, page, size);
+    if (filled <= 0) {
+      at_end_ = filled == 0 && tree_.empty();
+      return static_cast<int>(filled);
+    }
+    const auto got = static_cast<std::size_t>(filled);
     if (tree_.empty()) {
-      entries.append(page, 0, static_cast<std::size_t>(filled));
+      entries.append(page, got);
+      // Where the next record would have found room, there may be none.
+      if (size - got >= largest_record) return read_on(fd, page, size - got, entries);
       return 0;
     }
-    for (std::size_t at = 0; at < static_cast<std::size_t>(filled);) {
+    for (std::size_t at = 0; at < got;) {
       DirectoryEntry entry;
-      std::memcpy(&entry, page.data() + at, name_offset);
-      if (directory_.node->find(page.c_str() + at + name_offset) == nullptr)
-        entries.append(page, at, entry.size);
+      std::memcpy(&entry, page + at, name_offset);
+      if (directory_.node->find(page + at + name_offset) == nullptr)
+        entries.append(page + at, entry.size);
       at += entry.size;
     }
   }
+  return 0;
+}
+
+int Listing::read_on(int fd, char *page, std::size_t size, std::string &entries) {
+  const long filled = read_entries(fd, page, size);
+  if (filled > 0) entries.append(page, static_cast<std::size_t>(filled));
+  at_end_ = filled == 0;
   return 0;
 }
 
@@ -122,6 +143,7 @@ int Listing::read_tree(std::size_t size, std::string &entries) {
     std::memcpy(entries.data() + at, &header, name_offset);
     std::memcpy(entries.data() + at + name_offset, tree_[index].name, name_size);
   }
+  at_end_ = true;
   return 0;
 }
 

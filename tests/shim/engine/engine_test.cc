@@ -178,6 +178,21 @@ TEST_CASE("a directory's descriptor behaves as the kernel's own") {
   CHECK(list(ours.get(), ours_call).size() == 5);
   CHECK(emulated(SYS_lseek, ours.get(), 0, SEEK_SET) == 0);
   CHECK(emulated(SYS_getdents64, ours.get(), buffer, 1) == -EINVAL);
+  // All at once: the end is known then, to all who hold the descriptor, until one of them moves.
+  const UniqueFd second(::dup(ours.get()));
+  const auto list_all = [&](int descriptor) {
+    return emulated(SYS_getdents64, descriptor, buffer, sizeof buffer);
+  };
+  const long size = list_all(ours.get());
+  CHECK(size > 0);
+  CHECK(list_all(ours.get()) == 0);
+  CHECK(list_all(second.get()) == 0);
+  CHECK(emulated(SYS_lseek, second.get(), 0, SEEK_SET) == 0);
+  CHECK(list_all(ours.get()) == size);
+  CHECK(list_all(second.get()) == 0);
+  CHECK(emulated(SYS_lseek, ours.get(), 0, SEEK_SET) == 0);
+  CHECK(list_all(second.get()) == size);
+  CHECK(emulated(SYS_fcntl, ours.get(), F_GETFL) == native(SYS_fcntl, kernels.get(), F_GETFL));
   CHECK(emulated(SYS_flock, ours.get(), LOCK_EX) == 0);
   CHECK(native(SYS_flock, kernels.get(), LOCK_EX | LOCK_NB) == -EWOULDBLOCK);
   CHECK(emulated(SYS_fsync, ours.get()) == 0);

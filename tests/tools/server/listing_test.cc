@@ -26,7 +26,7 @@ struct Entry {
 };
 
 // One page. error: 0 or -errno.
-std::vector<Entry> page(int directory, std::size_t size, long &error) {
+std::vector<Entry> page(int directory, std::size_t size, long &error, bool *at_end = nullptr) {
   methods::ListDirectory::Request request;
   request.size = size;
   methods::ListDirectory::Reply reply;
@@ -34,6 +34,7 @@ std::vector<Entry> page(int directory, std::size_t size, long &error) {
   error = invoke<methods::ListDirectory>(directory, request, reply, {buffer.data(), size});
   std::vector<Entry> entries;
   if (error != 0) return entries;
+  if (at_end != nullptr) *at_end = reply.at_end != 0;
   for (std::uint64_t at = 0; at < reply.entries.size;) {
     struct dirent64 entry;
     std::memcpy(&entry, reply.entries.data + at, offsetof(struct dirent64, d_name));
@@ -90,6 +91,37 @@ long lock(int directory, int operation) {
 }
 
 }  // namespace
+
+TEST_CASE("the last records come with word that they are") {
+  const Scratch scratch;
+  Running running(scratch);
+  for (int i = 0; i < 100; ++i) scratch.write("w/file" + std::to_string(i), "");
+  const Client client = running.start();
+  for (const char *path : {"/w", "/"}) {
+    const UniqueFd directory = client.open_directory(path);
+    const std::size_t total = all(directory.get()).size();
+    for (const std::size_t size : {std::size_t{300}, std::size_t{4096}, std::size_t{60'000}}) {
+      CHECK(seek(directory.get(), 0) == 0);
+      std::size_t listed = 0;
+      bool at_end = false;
+      while (!at_end) {
+        long error;
+        const std::size_t count = page(directory.get(), size, error, &at_end).size();
+        REQUIRE(error == 0);
+        listed += count;
+        REQUIRE((count != 0 || at_end));
+      }
+      CHECK(listed == total);
+      // With room for everything, once is enough.
+      if (size == 60'000) {
+        long error;
+        CHECK(seek(directory.get(), 0) == 0);
+        CHECK(page(directory.get(), size, error, &at_end).size() == total);
+        CHECK(at_end);
+      }
+    }
+  }
+}
 
 TEST_CASE("a real directory lists as the kernel lists it, positions included") {
   const Scratch scratch;
