@@ -7,6 +7,7 @@
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/handlers.h"
+#include "shim/engine/terminal.h"
 
 namespace plash::engine {
 namespace {
@@ -87,7 +88,14 @@ long open_how_at(long directory, const char *path, const open_how &how) noexcept
   request.resolve = how.resolve;
   methods::Open::Reply reply;
   error = ask<methods::Open>(request, reply, {}, (how.flags & O_CLOEXEC) != 0);
-  return error != 0 ? error : reply.file;
+  constexpr char terminal[] = "/dev/tty";
+  if (how.resolve == 0 && location.path.size == sizeof terminal - 1 &&
+      memcmp(location.path.data, terminal, sizeof terminal - 1) == 0) {
+    return own_terminal(error != 0 ? error : reply.file, how.flags);
+  }
+  if (error != 0) return error;
+  take_terminal(reply.file, location.path, how.flags);
+  return reply.file;
 }
 
 // open(2) ignores what it does not know.

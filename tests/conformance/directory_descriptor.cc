@@ -380,5 +380,21 @@ CASE(directory, inherited_by_exec) {
   in_child("executed", [&] { ::execl(program().c_str(), "show-descriptors", nullptr); });
 }
 
+CALL_CASE(directory, listed_without_permission_to_search) {
+  make_directory("dir");
+  make_file("dir/file", "text");
+  attempt("chmod", call(SYS_chmod, "dir", 0600));
+  record("names", names_in("dir"));
+  const int fd = static_cast<int>(
+      attempt("open", call(SYS_openat, AT_FDCWD, "dir", O_RDONLY | O_DIRECTORY, 0)));
+  char buffer[1024];
+  record("entries", call(SYS_getdents64, fd, buffer, sizeof buffer) > 0);
+  attempt("file", call(SYS_openat, fd, "file", O_RDONLY, 0));
+  attempt("itself", call(SYS_openat, fd, ".", O_RDONLY, 0));
+  attempt("chmod", call(SYS_chmod, "dir", 0300));
+  attempt("without permission to read",
+          call(SYS_openat, AT_FDCWD, "dir", O_RDONLY | O_DIRECTORY, 0));
+}
+
 }  // namespace
 }  // namespace plash::conformance

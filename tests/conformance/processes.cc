@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <termios.h>
 
 #include <atomic>
 #include <csignal>
@@ -320,6 +321,40 @@ CASE(thread, own_directory_by_unshare) {
     record("thread", current_directory());
   }).join();
   record("others", current_directory());
+}
+
+// Whether a session's leader that opens a terminal with flags has it as its own then.
+void open_in_new_session(Call call, std::string_view what, const std::string &name, int flags) {
+  in_child(what, [&] {
+    ::setsid();
+    const int fd = static_cast<int>(call(SYS_openat, AT_FDCWD, name.c_str(), flags, 0));
+    record("opened", fd >= 0);
+    record("is the session's", ::tcgetsid(fd) == ::getpid());
+    record("/dev/tty", ::open("/dev/tty", O_RDWR) >= 0);
+    ::_exit(0);
+  });
+}
+
+CALL_CASE(terminal, becomes_that_of_the_session) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0)
+    set_up_failed("posix_openpt");
+  const std::string name = ::ptsname(terminal);
+  open_in_new_session(call, "write-only", name, O_WRONLY);
+  open_in_new_session(call, "O_NOCTTY", name, O_RDWR | O_NOCTTY);
+  open_in_new_session(call, "as path", name, O_PATH);
+  open_in_new_session(call, "read-only", name, O_RDONLY);
+  open_in_new_session(call, "both", name, O_RDWR);
+  in_child("no terminal", [&] {
+    ::setsid();
+    attempt("/dev/tty", call(SYS_openat, AT_FDCWD, "/dev/tty", O_RDWR, 0));
+    ::_exit(0);
+  });
+  in_child("not a leader", [&] {
+    const int fd = static_cast<int>(call(SYS_openat, AT_FDCWD, name.c_str(), O_RDWR, 0));
+    record("is the session's", ::tcgetsid(fd) == ::getsid(0));
+    ::_exit(0);
+  });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <limits>
 
 #include "protocol/packet.h"
+#include "tools/server/target.h"
 
 namespace plash::server {
 namespace {
@@ -72,7 +73,10 @@ Listing::Listing(Directory directory) : directory_(std::move(directory)) {
 int Listing::real() {
   if (readable_) return readable_.get();
   if (!directory_.fd) return -ENOENT;
-  const int fd = ::openat(directory_.real(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  int fd = ::openat(directory_.real(), ".", flags);
+  // "." is a search, which may not be allowed where reading is.
+  if (fd < 0 && errno == EACCES) fd = ::open(descriptor_path(directory_.real()).c_str(), flags);
   if (fd < 0) return descriptor_error();
   readable_.reset(fd);
   return fd;
