@@ -11,6 +11,7 @@
 #include "ldso-hooks/loader/descriptor_room.h"
 #include "ldso-hooks/loader/directory_reads.h"
 #include "ldso-hooks/loader/exec.h"
+#include "ldso-hooks/loader/identity.h"
 #include "ldso-hooks/loader/own_executable.h"
 #include "ldso-hooks/loader/own_filter.h"
 #include "ldso-hooks/loader/path_argument.h"
@@ -156,6 +157,13 @@ void dispatch(Trap &trap) noexcept {
     case __NR_setrlimit:
     case __NR_prlimit64:
       return trap.answer(set_descriptor_limit(trap));
+    case __NR_setuid:
+    case __NR_setgid:
+    case __NR_setreuid:
+    case __NR_setregid:
+    case __NR_setresuid:
+    case __NR_setresgid:
+      return trap.answer(change_ids(trap));
     case __NR_seccomp:
     case __NR_prctl:
       return trap.answer(install_programs_filter(trap));

@@ -357,5 +357,44 @@ CALL_CASE(terminal, becomes_that_of_the_session) {
   });
 }
 
+CALL_CASE(identity, becoming_somebody_else) {
+  constexpr long other = 23456;
+  constexpr long none = -1;
+  in_child("user", [&] {
+    attempt("setuid", call(SYS_setuid, other));
+    ::_exit(0);
+  });
+  in_child("group", [&] {
+    attempt("setgid", call(SYS_setgid, other));
+    ::_exit(0);
+  });
+  in_child("users", [&] {
+    attempt("setreuid", call(SYS_setreuid, none, other));
+    attempt("setresuid", call(SYS_setresuid, none, none, other));
+    ::_exit(0);
+  });
+  in_child("groups", [&] {
+    attempt("setregid", call(SYS_setregid, other, none));
+    attempt("setresgid", call(SYS_setresgid, other, other, other));
+    const gid_t list[] = {23456, 23457};
+    attempt("setgroups", call(SYS_setgroups, 2, list));
+    ::_exit(0);
+  });
+}
+
+CALL_CASE(identity, staying_oneself) {
+  const long user = ::getuid();
+  const long group = ::getgid();
+  constexpr long none = -1;
+  attempt("setuid", call(SYS_setuid, user));
+  attempt("setgid", call(SYS_setgid, group));
+  attempt("setreuid", call(SYS_setreuid, user, none));
+  attempt("setregid", call(SYS_setregid, none, group));
+  attempt("setresuid", call(SYS_setresuid, user, user, user));
+  attempt("setresgid", call(SYS_setresgid, none, none, none));
+  attempt("setuid of none", call(SYS_setuid, none));
+  attempt("setgid of none", call(SYS_setgid, none));
+}
+
 }  // namespace
 }  // namespace plash::conformance
