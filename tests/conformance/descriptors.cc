@@ -275,5 +275,29 @@ CALL_CASE(descriptors, names_in_dev_fd) {
   attempt("/dev/stdin", call(SYS_openat, AT_FDCWD, "/dev/stdin", O_RDONLY, 0));
 }
 
+std::string link_of(Call call, int fd) {
+  char text[4096];
+  const long length = call(SYS_readlink, ("/proc/self/fd/" + std::to_string(fd)).c_str(), text,
+                           static_cast<long>(sizeof text));
+  return length < 0 ? error_name(errno) : std::string(text, static_cast<std::size_t>(length));
+}
+
+CALL_CASE(descriptors, links_of_removed_files) {
+  make_file("file", "text");
+  make_directory("dir");
+  const int file = must_open("file", O_RDWR), dir = must_open("dir", O_RDONLY | O_DIRECTORY);
+  record("file", link_of(call, file));
+  ::unlink("file");
+  record("removed", link_of(call, file));
+  make_file("file", "another");
+  record("removed, and another in its place", link_of(call, file));
+  ::rmdir("dir");
+  record("removed directory", link_of(call, dir));
+  // The rest of its name is its number.
+  const std::string unnamed = link_of(call, must_open(".", O_RDWR | O_TMPFILE));
+  record("unnamed", unnamed.substr(0, unnamed.rfind('#')) + unnamed.substr(unnamed.rfind(' ')));
+  record("memory", link_of(call, static_cast<int>(::syscall(SYS_memfd_create, "name", 0))));
+}
+
 }  // namespace
 }  // namespace plash::conformance

@@ -116,9 +116,11 @@ int handle(Context &context, const methods::Readlink::Request &request,
     if (const int *failure = std::get_if<int>(&text)) return *failure;
     context.bytes = std::get<std::string>(text);
   } else if (request.path.size == 0) {
-    auto text = target.file_descriptor
-                    ? name_of(*context.object.directory.name_space, target.fd.get())
-                    : path_of(target.directory);
+    const Namespace &name_space = *context.object.directory.name_space;
+    auto text =
+        target.file_descriptor ? name_of(name_space, target.fd.get()) : path_of(target.directory);
+    if (target.directory.fd && std::holds_alternative<int>(text))
+      text = name_of(name_space, target.directory.real());  // a removed one
     if (const int *failure = std::get_if<int>(&text)) return *failure;
     context.bytes = std::get<std::string>(text);
   } else {

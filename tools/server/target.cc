@@ -68,7 +68,10 @@ std::variant<std::string, int> name_of(const Namespace &name_space, int fd) {
   const Node *granted = nullptr;
   std::string below;
   // Of a file that was removed the kernel gives the name that it had, marked so.
-  find_innermost_grant(*name_space.root(), status.st_dev, kernel_path(fd), granted, below);
+  const std::string host_path = kernel_path(fd);
+  // Memory lies in no grant, and has a name that its holder gave it.
+  if (host_path.compare(0, 7, "/memfd:") == 0 && ::fcntl(fd, F_GET_SEALS) >= 0) return host_path;
+  find_innermost_grant(*name_space.root(), status.st_dev, host_path, granted, below);
   if (granted == nullptr) return -ENOENT;
   std::string path = granted->path();
   if (below.empty()) return path;
