@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Compares two runs of glibc's own tests.
+"""Compares runs of glibc's own tests.
 
-usage: glibc_results.py DIFFERENCES RESULTS SUBDIRECTORY...
+usage: glibc_results.py [--again] DIFFERENCES RESULTS BASELINE [KIND] SUBDIRECTORY...
 
-RESULTS holds a directory "native" and a directory "sandbox". A test that passes natively and not in the sandbox is a failure, unless DIFFERENCES names it, with a reason: lines of the
-form "subdirectory/test: reason". One that is named there and passes is told, but is no failure: some depend on the machine.
+RESULTS holds a directory for each kind of run: BASELINE ("stock" or "pass-through"), and what is compared with it: "pass-through" and "sandbox". A test that passes in the
+baseline and not in another is a failure, unless DIFFERENCES names it, with a reason: lines of the form "subdirectory/test: reason", for the sandbox, or "pass-through
+subdirectory/test: reason". One that is named there and passes is told, but is no failure: some depend on the machine. With --again: only the names of failures, of one KIND.
 """
 import collections
 import glob
@@ -27,29 +28,53 @@ def read_differences(path):
     return dict(line.split(": ", 1) for line in lines)
 
 
+class Comparison:
+    def __init__(self, results, differences, baseline, kind, subdirectory):
+        self.kind, self.subdirectory = kind, subdirectory
+        self.baseline = results_of(f"{results}/{baseline}", subdirectory)
+        self.other = results_of(f"{results}/{kind}", subdirectory)
+        self.reasons = {name: differences[key] for name in self.baseline
+                        if (key := name if kind == "sandbox" else f"{kind} {name}") in differences}
+        self.both = sorted(name for name, verdict in self.baseline.items() if verdict == "PASS")
+
+    def failures(self):
+        return [name for name in self.both if self.other.get(name, "not run") != "PASS" and name not in self.reasons]
+
+    def show(self):
+        counts = collections.Counter(self.other.get(name, "not run") for name in self.both)
+        print(f"{self.subdirectory}, {self.kind}: of {len(self.both)} " +
+              ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
+        for name in self.both:
+            verdict = self.other.get(name, "not run")
+            if name in self.reasons:
+                print(f"  {name}: passes, though a reason is given why it does not" if verdict == "PASS" else f"  {name}: {verdict}: {self.reasons[name]}")
+            elif verdict != "PASS":
+                print(f"FAIL {name}: {verdict}")
+
+
 def main():
-    differences = read_differences(sys.argv[1])
-    results, subdirectories = sys.argv[2], sys.argv[3:]
+    arguments = sys.argv[1:]
+    again = arguments[0] == "--again"
+    if again:
+        _, differences, results, baseline, kind, subdirectory = arguments
+        for name in Comparison(results, read_differences(differences), baseline, kind, subdirectory).failures():
+            print(name)
+        return 0
+    differences = read_differences(arguments[0])
+    results, baseline, subdirectories = arguments[1], arguments[2], arguments[3:]
     new = 0
     for subdirectory in subdirectories:
-        native, sandbox = results_of(results + "/native", subdirectory), results_of(results + "/sandbox", subdirectory)
-        both = [name for name, verdict in native.items() if verdict == "PASS"]
-        counts = collections.Counter(sandbox.get(name, "not run") for name in both)
-        print(f"{subdirectory}: {len(both)} pass natively, of these in the sandbox: " +
-              ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
-        if not both:
-            print(f"FAIL {subdirectory}: no test was run")
+        verdicts = results_of(f"{results}/{baseline}", subdirectory)
+        counts = collections.Counter(verdicts.values())
+        print(f"{subdirectory}, {baseline}: " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
+        if counts["PASS"] == 0:
+            print(f"FAIL {subdirectory}: no test passes")
             new += 1
-        for name in sorted(both):
-            verdict = sandbox.get(name, "not run")
-            if verdict == "PASS":
-                if name in differences:
-                    print(f"  {name}: passes, though a reason is given why it does not")
-            elif name in differences:
-                print(f"  {name}: {verdict}: {differences[name]}")
-            else:
-                print(f"FAIL {name}: {verdict}")
-                new += 1
+        for kind in ("pass-through", "sandbox"):
+            if kind != baseline:
+                comparison = Comparison(results, differences, baseline, kind, subdirectory)
+                comparison.show()
+                new += len(comparison.failures())
     print(f"{new} new failures")
     return 1 if new else 0
 
