@@ -21,8 +21,9 @@ std::vector<int> borrow(const std::vector<UniqueFd> &owned) {
 }
 
 // The second wall around files: denies all paths but those that the new root holds for programs to
-// be started. Not there where the kernel has no Landlock.
-void deny_paths(const IsolationSettings &settings) {
+// be started, and message queues of its own IPC namespace. Not there where the kernel has no
+// Landlock.
+void deny_paths(const IsolationSettings &settings, const UniqueFd &message_queues) {
   if (landlock_abi() == 0) return;
   std::vector<UniqueFd> shown;
   for (const RootEntry &entry : settings.root) {
@@ -34,18 +35,20 @@ void deny_paths(const IsolationSettings &settings) {
   }
   LandlockRules rules{.readable = borrow(settings.executable)};
   for (const int descriptor : borrow(shown)) rules.readable.push_back(descriptor);
+  rules.message_queues = message_queues.get();
   enter_landlock(rules);
 }
 
 SandboxMounts isolate_by_namespaces(const IsolationSettings &settings) {
   unshare_namespaces(settings.keep_network);
   SandboxMounts mounts = make_sandbox_mounts();
+  const UniqueFd message_queues = make_message_queue_mount();
   if (!settings.keep_network) bring_up_loopback();
   forbid_user_namespaces();
   enter_root(settings.root, settings.ids);
   limit_descriptors();
   drop_capabilities();
-  deny_paths(settings);
+  deny_paths(settings, message_queues);
   install_system_call_filter(false);
   return mounts;
 }

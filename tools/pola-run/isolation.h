@@ -53,6 +53,11 @@ struct SandboxMounts {
 // (isolation_mounts.cc)
 SandboxMounts make_sandbox_mounts();
 
+// The root of the IPC namespace's POSIX message queues; invalid where the kernel has none. Nobody
+// can name anything by it: it is for Landlock, which has to be told that they may be opened.
+// (isolation_mounts.cc)
+UniqueFd make_message_queue_mount();
+
 // Puts up the walls, in order: all of them for user_namespace; for landlock those that the
 // sandbox's first process can stand behind too, and enter_landlock_sandbox() the others. Returns
 // what the file server is to show, for user_namespace.

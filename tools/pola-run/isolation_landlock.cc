@@ -31,6 +31,7 @@ struct [[gnu::packed]] PathBeneath {
 constexpr unsigned version_flag = 1;
 constexpr int rule_path_beneath = 1;
 constexpr std::uint64_t execute = 1 << 0;
+constexpr std::uint64_t write_file = 1 << 1;
 constexpr std::uint64_t read_file = 1 << 2;
 constexpr std::uint64_t read_directory = 1 << 3;
 constexpr std::uint64_t tcp = 0x3;
@@ -55,15 +56,18 @@ UniqueFd make_ruleset(const RulesetAttributes &attributes) {
   return ruleset;
 }
 
-void allow(const UniqueFd &ruleset, int descriptor) {
-  struct stat status;
-  if (::fstat(descriptor, &status) != 0) fail("cannot examine a file");
-  const PathBeneath rule = {
-      execute | read_file | (S_ISDIR(status.st_mode) ? read_directory : std::uint64_t{0}),
-      descriptor};
+void allow(const UniqueFd &ruleset, int descriptor, std::uint64_t allowed) {
+  const PathBeneath rule = {allowed, descriptor};
   if (::syscall(SYS_landlock_add_rule, ruleset.get(), rule_path_beneath, &rule, 0) == 0) return;
   // What lies in no file system that paths lead to (a memfd, a pipe) no rule is needed for.
   if (errno != EBADFD) fail("cannot make a rule");
+}
+
+void allow_reading(const UniqueFd &ruleset, int descriptor) {
+  struct stat status;
+  if (::fstat(descriptor, &status) != 0) fail("cannot examine a file");
+  allow(ruleset, descriptor,
+        execute | read_file | (S_ISDIR(status.st_mode) ? read_directory : std::uint64_t{0}));
 }
 
 void restrict_self(const UniqueFd &ruleset) {
@@ -86,7 +90,8 @@ void enter_landlock(const LandlockRules &rules) {
   if (rules.deny_tcp && abi >= 4) attributes.handled_network = tcp;
   if (abi >= landlock_abi_with_scopes) attributes.scoped = scope_abstract_sockets | scope_signals;
   const UniqueFd ruleset = make_ruleset(attributes);
-  for (const int descriptor : rules.readable) allow(ruleset, descriptor);
+  for (const int descriptor : rules.readable) allow_reading(ruleset, descriptor);
+  if (rules.message_queues >= 0) allow(ruleset, rules.message_queues, read_file | write_file);
   restrict_self(ruleset);
 }
 

@@ -20,7 +20,8 @@ struct LandlockRules {
   // Borrowed descriptors (O_PATH will do) of files, and of directories for all that is below them:
   // what may be read and executed by path or by descriptor. Nothing else may be done by path.
   std::vector<int> readable;
-  bool deny_tcp = false;  // from ABI 4 on
+  int message_queues = -1;  // a directory below which files may be opened in any way, or -1
+  bool deny_tcp = false;    // from ABI 4 on
 };
 
 // Denies everything that the kernel's ABI knows of but what rules allow. Needs no_new_privs and a

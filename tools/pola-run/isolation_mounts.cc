@@ -15,6 +15,8 @@ struct Setting {
   const char *value;
 };
 
+constexpr unsigned plain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
 // Invalid where the kernel does not let it be made.
 template <std::size_t count>
 UniqueFd make_mount(const char *type, const Setting (&settings)[count], unsigned attributes) {
@@ -31,12 +33,13 @@ UniqueFd make_mount(const char *type, const Setting (&settings)[count], unsigned
 }  // namespace
 
 SandboxMounts make_sandbox_mounts() {
-  constexpr unsigned plain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
   SandboxMounts mounts;
   mounts.processes = make_mount("proc", {{"source", "proc"}}, plain);
   mounts.terminals = make_mount("devpts", {{"ptmxmode", "0666"}, {"mode", "0620"}},
                                 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   return mounts;
 }
+
+UniqueFd make_message_queue_mount() { return make_mount("mqueue", {{"source", "mqueue"}}, plain); }
 
 }  // namespace plash::pola_run

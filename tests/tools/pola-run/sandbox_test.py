@@ -4,6 +4,8 @@
 
 usage: as in launcher.py
 """
+import ctypes
+import errno
 import os
 import signal
 import socket
@@ -88,6 +90,18 @@ class Walls(LauncherTest):
                 same = os.readlink(f"/proc/{program}/ns/{name}") == os.readlink(f"/proc/self/ns/{name}")
                 self.assertEqual(same, name in shared, name)
             self.end(process)
+
+    def test_message_queues_are_its_own_and_can_be_used(self):
+        # Landlock would refuse them like any file, if it were not told.
+        script = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+queue = libc.mq_open(b"/plash-test", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600, None)
+print(queue >= 0, libc.mq_send(queue, b"text", 4, 0), libc.mq_open(b"/plash-test", os.O_RDONLY) >= 0, libc.mq_unlink(b"/plash-test"))
+"""
+        self.python_says(script, "True 0 True 0\n")
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.assertEqual((libc.mq_open(b"/plash-test", os.O_RDONLY), ctypes.get_errno()), (-1, errno.ENOENT))
 
     def test_the_program_is_the_second_process_with_a_group_of_its_own(self):
         self.python_says("import os; print(os.getpid(), os.getppid(), os.getpgrp())", "2 1 2\n")
