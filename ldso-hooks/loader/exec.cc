@@ -148,11 +148,17 @@ bool kernel_finds_loader(const Bytes &path) noexcept {
          found.st_ino == loader.st_ino && found.st_dev == loader.st_dev;
 }
 
-// Whether the loader could start the file; the kernel gets to see only the loader then.
+constexpr long unreadable = 1;
+
+// Whether the loader could start the file; the kernel gets to see only the loader then. unreadable
+// where it may be executed and not read: only the kernel could.
 long check_program(int file) noexcept {
   Elf64_Ehdr header;
   const long size = system_call(__NR_pread64, file, as_argument(&header), sizeof header, 0);
-  if (size == -EBADF) return 0;  // O_PATH: executable, not readable
+  if (size == -EBADF) {  // O_PATH
+    constexpr char usual[] = "/lib64/ld-linux-x86-64.so.2";
+    return kernel_finds_loader({usual, sizeof usual - 1}) ? unreadable : -EACCES;
+  }
   if (size < 0) return size;
   if (size < static_cast<long>(sizeof header)) return -ENOEXEC;
   const long result = check_elf_header(header);
@@ -162,13 +168,13 @@ long check_program(int file) noexcept {
 }
 
 // Leaves what the new image needs and enters it.
-long enter(const Resolved &resolved, const Name &name, char **arguments, char **environment,
-           SignalSet mask, DescriptorRoom &room) noexcept {
+long enter(const Resolved &resolved, bool readable, const Name &name, char **arguments,
+           char **environment, SignalSet mask, DescriptorRoom &room) noexcept {
   long result = leave_exec_message(name.prefix(), name.path());
   if (result < 0) return result;
   int file = resolved.file;
   result = system_call(__NR_dup2, file, program_descriptor);
-  if (!kernel_finds_loader(resolved.interpreter)) file = loader_descriptor;
+  if (readable && !kernel_finds_loader(resolved.interpreter)) file = loader_descriptor;
   room.restore();
   if (result >= 0) {
     trace_me_now();
@@ -177,11 +183,13 @@ long enter(const Resolved &resolved, const Name &name, char **arguments, char **
                          as_argument(environment), AT_EMPTY_PATH);
     // The kernel knows the sandbox by another user ID than the server, which says that the program
     // may be executed (pola-run's isolation_ids.cc): the loader maps it then.
-    if (result == -EACCES && file != loader_descriptor) {
+    if (result == -EACCES && readable && file != loader_descriptor) {
       result = system_call(__NR_execveat, loader_descriptor, as_argument(""),
                            as_argument(arguments), as_argument(environment), AT_EMPTY_PATH);
     }
     set_signal_mask(all_signals);
+    // A script, whose interpreter the kernel does not find. Most could not have read it.
+    if (result == -ENOENT && !readable) result = -EACCES;
   }
   reserve_descriptor(program_descriptor);
   reserve_descriptor(message_descriptor);
@@ -216,6 +224,8 @@ long execute(int directory, const char *path, char **arguments, char **environme
   Room<char, 64> name_room;
   Room<char *, small_vector> vector;
   result = check_program(resolved.file);
+  const bool readable = result != unreadable;
+  if (!readable) result = 0;
   if (result == 0 && resolved.prefix_count != 0) {
     const bool by_descriptor = location.base >= 0 && location.base != cwd_descriptor;
     if (by_descriptor && (system_call(__NR_fcntl, location.base, F_GETFD) & FD_CLOEXEC) != 0) {
@@ -227,7 +237,8 @@ long execute(int directory, const char *path, char **arguments, char **environme
       arguments = vector.data();
     }
   }
-  if (result == 0) result = enter(resolved, name, arguments, environment, mask, descriptor_room);
+  if (result == 0)
+    result = enter(resolved, readable, name, arguments, environment, mask, descriptor_room);
   system_call(__NR_close, resolved.file);
   return result;
 }

@@ -131,6 +131,18 @@ CALL_CASE(exec, unreadable_program) {
   execute(call, "script", "./script", {"script"});
 }
 
+CALL_CASE(exec, unreadable_binary) {
+  const int from = must_open("/usr/bin/env", O_RDONLY);
+  const int to = ::open("env", O_CREAT | O_WRONLY | O_CLOEXEC, 0700);
+  char buffer[65536];
+  for (ssize_t size; (size = ::read(from, buffer, sizeof buffer)) > 0;) {
+    if (::write(to, buffer, static_cast<std::size_t>(size)) != size) set_up_failed("write");
+  }
+  ::close(to);
+  attempt("chmod", ::chmod("env", 0111));
+  execute(call, "env", "./env", {"env", "-i", "A=b"});
+}
+
 CALL_CASE(exec, missing_then_there) {
   in_child("retry", [&] {
     const char *const arguments[] = {"show-arguments", "second try", nullptr};
