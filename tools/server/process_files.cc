@@ -96,6 +96,7 @@ constexpr std::string_view setting_files[] = {
     "kernel/shmall",
     "kernel/shmmax",
     "kernel/shmmni",
+    "kernel/tainted",
     "kernel/threads-max",
     "kernel/version",
     "kernel/yama/ptrace_scope",
