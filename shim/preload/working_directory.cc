@@ -15,11 +15,22 @@ PLASH_EXPORT(int, chdir, const char *path) { return to_result(call(SYS_chdir, pa
 
 PLASH_EXPORT(int, fchdir, int fd) { return to_result(call(SYS_fchdir, fd)); }
 
+namespace {
+
+// The kernel has no longer paths than PATH_MAX; glibc then finds its own way, for which there is
+// not enough room in such a buffer.
+long call_getcwd(char *buffer, size_t size) noexcept {
+  const long result = call(SYS_getcwd, buffer, size);
+  return result == -ENAMETOOLONG && size <= PATH_MAX ? -ERANGE : result;
+}
+
+}  // namespace
+
 // As in glibc a null buffer asks for memory: of the given size, or of the size that is needed.
 PLASH_EXPORT(char *, getcwd, char *buffer, size_t size) {
   if (buffer != nullptr) {
     if (size == 0) return fail_null<char>(EINVAL);
-    const long result = call(SYS_getcwd, buffer, size);
+    const long result = call_getcwd(buffer, size);
     if (result < 0) return fail_null<char>(static_cast<int>(-result));
     // A directory outside the process's root has no path.
     return buffer[0] == '/' ? buffer : fail_null<char>(ENOENT);
@@ -27,7 +38,7 @@ PLASH_EXPORT(char *, getcwd, char *buffer, size_t size) {
   const size_t allocated = size == 0 ? PATH_MAX : size;
   char *path = static_cast<char *>(malloc(allocated));
   if (path == nullptr) return nullptr;
-  long result = call(SYS_getcwd, path, allocated);
+  long result = size == 0 ? call(SYS_getcwd, path, allocated) : call_getcwd(path, size);
   if (result >= 0 && path[0] != '/') result = -ENOENT;
   if (result < 0) {
     free(path);
