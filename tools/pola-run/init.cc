@@ -2,6 +2,7 @@
 #include "tools/pola-run/init.h"
 
 #include <linux/close_range.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -204,6 +205,7 @@ void run_init(Program &program, int control, int terminal, bool foreground) {
   }
   Init init(control, terminal, program.enter_walls != nullptr, program.own_session);
   init.start(program, foreground);
+  ::malloc_trim(0);  // what setting up took is not needed while it waits
   init.loop();
 }
 

@@ -2,6 +2,7 @@
 //
 // pola-run: runs a program with only the files that it was granted.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -199,6 +200,7 @@ int run(const Options &options) {
 
   raise_descriptor_limit();
   confine_server(options.keep_file_capabilities);
+  ::malloc_trim(0);  // before there are two processes with it
   const server::DeathWatch death_watch;
   server.start();
   return supervise(sandbox, options.program, terminal, own_terminal ? &*own_terminal : nullptr,

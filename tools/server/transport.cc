@@ -102,7 +102,7 @@ int send_parts(int socket, const Outgoing &message, bool descriptors, bool paylo
 
 Received Receiver::receive(int socket, Packet &packet, bool wait, bool has_reply_socket) {
   alignas(cmsghdr) char control[control_size];
-  iovec vector[2] = {{&packet.header, sizeof packet.header}, {buffer_.data(), buffer_.size()}};
+  iovec vector[2] = {{&packet.header, sizeof packet.header}, {buffer_.get(), max_fragment_size}};
   msghdr message{};
   message.msg_iov = vector;
   message.msg_iovlen = 2;
@@ -126,7 +126,7 @@ Received Receiver::receive(int socket, Packet &packet, bool wait, bool has_reply
       !well_formed(packet.header, static_cast<std::size_t>(size))) {
     return Received::malformed;
   }
-  packet.payload = buffer_.data();
+  packet.payload = buffer_.get();
   return (message.msg_flags & MSG_CTRUNC) != 0 ? Received::starved : Received::packet;
 }
 

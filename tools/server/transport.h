@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ enum class Received {
 // Receives packets into a buffer of its own.
 class Receiver {
  public:
-  Receiver() : buffer_(max_fragment_size) {}
+  Receiver() : buffer_(std::make_unique_for_overwrite<char[]>(max_fragment_size)) {}
   // wait: until one comes, or the socket's time-out has passed; else Received::nothing at once.
   // has_reply_socket: it is the first of a packet's descriptors.
   Received receive(int socket, Packet &packet, bool wait = false, bool has_reply_socket = true);
@@ -39,7 +40,8 @@ class Receiver {
   static Receiver &of_thread();
 
  private:
-  std::vector<char> buffer_;
+  // Not touched before it is needed: most threads never receive a large packet.
+  std::unique_ptr<char[]> buffer_;
 };
 
 // What a reply consists of; views of the handler's memory.
