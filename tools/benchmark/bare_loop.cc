@@ -40,15 +40,17 @@ struct Message {
 
 }  // namespace
 
-BareServer::BareServer() {
+BareServer::BareServer(unsigned processes) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     throw std::system_error(errno, std::generic_category(), "socketpair");
   }
-  process_ = ::fork();
-  if (process_ == 0) {
-    ::close(pair[0]);
-    serve(pair[1]);
+  while (processes_.size() < processes) {
+    processes_.push_back(::fork());
+    if (processes_.back() == 0) {
+      ::close(pair[0]);
+      serve(pair[1]);
+    }
   }
   ::close(pair[1]);
   socket_.reset(pair[0]);
@@ -56,8 +58,10 @@ BareServer::BareServer() {
 
 BareServer::~BareServer() {
   socket_.reset();
-  ::kill(process_, SIGKILL);
-  ::waitpid(process_, nullptr, 0);
+  for (const pid_t process : processes_) {
+    ::kill(process, SIGKILL);
+    ::waitpid(process, nullptr, 0);
+  }
 }
 
 void bare_call(int socket) {

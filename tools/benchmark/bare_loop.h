@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include <vector>
+
 #include "tools/support/unique_fd.h"
 
 namespace plash::benchmark {
@@ -15,16 +17,16 @@ namespace plash::benchmark {
 // closed.
 class BareServer {
  public:
-  BareServer();
+  // So many processes wait at the socket.
+  explicit BareServer(unsigned processes = 1);
   ~BareServer();
   BareServer(const BareServer &) = delete;
   BareServer &operator=(const BareServer &) = delete;
   int socket() const { return socket_.get(); }
-  pid_t process() const { return process_; }
 
  private:
   UniqueFd socket_;
-  pid_t process_ = -1;
+  std::vector<pid_t> processes_;
 };
 
 // socketpair, sendmsg, close, recvmsg, close.

@@ -10,10 +10,13 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 #include "protocol/call.h"
 #include "shim/engine/engine.h"
@@ -121,6 +124,26 @@ void add_bare_loops(Commands &commands) {
       return time_calls(number(arguments, 2), [&] { pair->round_trip(); });
     };
   }
+  // What threads can come to without Plash: all at one socket that as many processes serve as there
+  // are cores, and each at a connection of its own.
+  commands["bare-throughput"] = [](const Arguments &arguments) {
+    const BareServer server(std::max(1u, std::thread::hardware_concurrency()));
+    return Numbers{calls_a_second(number(arguments, 1),
+                                  std::chrono::milliseconds(number(arguments, 2)), [&](int) {
+                                    bare_call(server.socket());
+                                    return true;
+                                  })};
+  };
+  commands["seqpacket-throughput"] = [](const Arguments &arguments) {
+    std::vector<std::unique_ptr<PingPong>> pairs;
+    for (int i = 0; i < number(arguments, 1); ++i)
+      pairs.push_back(std::make_unique<PingPong>(SOCK_SEQPACKET, 40));
+    return Numbers{calls_a_second(number(arguments, 1),
+                                  std::chrono::milliseconds(number(arguments, 2)), [&](int thread) {
+                                    pairs[static_cast<std::size_t>(thread)]->round_trip();
+                                    return true;
+                                  })};
+  };
 }
 
 void add_server_commands(Commands &commands, const std::shared_ptr<ServerProcess> &server) {

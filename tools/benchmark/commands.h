@@ -39,6 +39,11 @@ Numbers time_calls(int count, F &&call) {
   return times;
 }
 
+// How often a second the threads together make the call, which is told the thread's number, within
+// the duration. False from it is a failure: throws std::runtime_error.
+double calls_a_second(int threads, std::chrono::milliseconds duration,
+                      const std::function<bool(int)> &call);
+
 // Throws std::system_error of errno, or of -result where that is given.
 [[noreturn]] void fail(const char *what);
 [[noreturn]] void fail(const char *what, long result);

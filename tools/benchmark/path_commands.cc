@@ -7,10 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <stdexcept>
-#include <thread>
 
 namespace plash::benchmark {
 namespace {
@@ -93,31 +91,9 @@ Numbers time_execs(const Arguments &arguments) {
 }
 
 Numbers throughput(const PathCalls &calls, const Arguments &arguments) {
-  const int thread_count = number(arguments, 2);
-  const auto duration = std::chrono::milliseconds(number(arguments, 3));
   const std::string &path = arguments[1];
-  std::atomic<bool> go = false, stop = false;
-  std::atomic<long> total = 0, failed = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < thread_count; ++i) {
-    threads.emplace_back([&] {
-      go.wait(false);
-      long done = 0;
-      for (; !stop.load(std::memory_order_relaxed); ++done) {
-        if (open_and_close(calls, path.c_str()) < 0) ++failed;
-      }
-      total += done;
-    });
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  go = true;
-  go.notify_all();
-  std::this_thread::sleep_for(duration);
-  stop = true;
-  for (std::thread &thread : threads) thread.join();
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-  if (failed != 0) throw std::runtime_error("open failed in a thread");
-  return {static_cast<double>(total) / taken.count()};
+  return {calls_a_second(number(arguments, 2), std::chrono::milliseconds(number(arguments, 3)),
+                         [&](int) { return open_and_close(calls, path.c_str()) >= 0; })};
 }
 
 }  // namespace

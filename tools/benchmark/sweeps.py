@@ -9,6 +9,7 @@ from benchmark.cores import PLACES
 from benchmark.latency import DEPTH
 
 THREADS = [1, 2, 4, 8]
+CALLS_BEFORE_THREADS = 100
 # The largest packet of the kernel's holds 200,000; the call goes on in several.
 SIZES = [1, 256, 4096, 16_384, 65_536, 200_000, 1_000_000, 4_000_000, 16_000_000]
 LARGEST_PACKET = 200_000
@@ -23,10 +24,16 @@ def measure_threads(bench, place, advance):
     samples = {}
     with bench.probes(place) as probes, bench.call_probes(place) as call_probes:
         everyone = probes | {f"call alone, {kind}": probe for kind, probe in call_probes.items()}
+        orders = {name: (probe, "throughput", bench.file_at(DEPTH)) for name, probe in everyone.items()}
+        for name, command in (("bare loop", "bare-throughput"), ("SEQPACKET ping-pong", "seqpacket-throughput")):
+            orders[name] = (call_probes["plain"], command)
+        for probe in everyone.values():
+            # A process opens its kept sessions before it has threads, as it does while it starts.
+            asked(probe, "stat", bench.file_at(DEPTH), CALLS_BEFORE_THREADS)
         for _ in range(bench.rounds(2, 10)):
             for threads in THREADS:
-                for name, probe in everyone.items():
-                    rate = asked(probe, "throughput", bench.file_at(DEPTH), threads, bench.rounds(60, 200))
+                for name, order in orders.items():
+                    rate = asked(*order, threads, bench.rounds(60, 200))
                     samples.setdefault(name, {}).setdefault(str(threads), []).append(rate)
                 advance()
     results = bench.results.setdefault("threads", {})[place] = {}
