@@ -59,7 +59,8 @@ bool writable(void *address, unsigned long size) noexcept {
   if (size < signal_set_size) return readable(address, size);
   const auto start = reinterpret_cast<unsigned long>(address);
   const unsigned long last = start + size - signal_set_size;
-  return last >= start && word_writable(start) && (last == start || word_writable(last));
+  const bool in_one_page = (start ^ (start + size - 1)) < page_size;
+  return last >= start && word_writable(start) && (in_one_page || word_writable(last));
 }
 
 }  // namespace plash::loader
