@@ -32,6 +32,9 @@ struct Later {
   // Asked now and then, where there is such a thing: what work waits for may have happened without
   // waking it, so that it is to be interrupted and called again.
   std::function<bool()> has_happened;
+  // A FIFO that was opened for reading, if that is what work goes on with: a writer may have gone
+  // on because of it.
+  std::shared_ptr<const UniqueFd> reader;
 };
 
 // What handlers need of the server.

@@ -226,6 +226,7 @@ class Opening {
       return ::poll(&state, 1, 0) == 1;
     };
     context_.later.has_happened = has_come;
+    context_.later.reader = file;
     context_.later.work = [file, has_come, flags] {
       Outcome outcome;
       outcome.is_handed_over = true;

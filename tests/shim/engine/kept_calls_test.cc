@@ -338,3 +338,25 @@ TEST_CASE("a process whose descriptors have no room there makes plain calls") {
           return true;
         }) == 0);
 }
+
+TEST_CASE("what is written to a FIFO is not lost where its reader is told to come with a pair") {
+  const std::string fifo = World::get().writable() + "/fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK(in_new_process([&] {
+          bool right = calls_are_right(40) && session_count() != 0;
+          for (int i = 0; i < 50 && right; ++i) {
+            const pid_t writer = ::fork();
+            if (writer == 0) {
+              ::alarm(60);
+              const long fd = emulated(SYS_open, fifo.c_str(), O_WRONLY);
+              ::_exit(fd >= 0 && ::write(static_cast<int>(fd), "x", 1) == 1 ? 0 : 1);
+            }
+            const long fd = emulated(SYS_open, fifo.c_str(), O_RDONLY);
+            char byte;
+            right = fd >= 0 && ::read(static_cast<int>(fd), &byte, 1) == 1 && exits_well(writer);
+            emulated(SYS_close, fd);
+          }
+          return right;
+        }) == 0);
+  REQUIRE(::unlink(fifo.c_str()) == 0);
+}
