@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import resource
+import select
 import signal
 import statistics
 import subprocess
@@ -96,6 +97,16 @@ def processor_time():
     return usage.ru_utime + usage.ru_stime
 
 
+def await_end(process, limit):
+    """As process.wait(timeout=limit), which looks only every 50 ms."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        if not select.select([descriptor], [], [], limit)[0]:
+            raise subprocess.TimeoutExpired(process.args, limit)
+    finally:
+        os.close(descriptor)
+
+
 def run_once(bench, workload, runner, limit):
     """(milliseconds, milliseconds of processors, fingerprint), or an error as text."""
     for name in workload.made:
@@ -110,7 +121,8 @@ def run_once(bench, workload, runner, limit):
         process = subprocess.Popen(command, cwd=workload.directory, env=bench.environment | runner.environment, stdin=subprocess.DEVNULL,
                                    stdout=file, stderr=error_file, start_new_session=True)
         try:
-            status = process.wait(timeout=limit)
+            await_end(process, limit)
+            status = process.wait()
         except subprocess.TimeoutExpired:
             # Politely first: a sandbox whose launcher is killed goes on.
             for number in (signal.SIGTERM, signal.SIGKILL):
