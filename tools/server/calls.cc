@@ -3,9 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -19,8 +17,6 @@
 
 namespace plash::server {
 namespace {
-
-constexpr auto reader_patience = std::chrono::seconds(2);
 
 // An outcome as the reply of the method that was called.
 template <class Reply>
@@ -50,31 +46,6 @@ bool decode_message(const Message &message, std::vector<int> &descriptors,
 }
 
 }  // namespace
-
-void WaitingReaders::keep(std::shared_ptr<const UniqueFd> reader) {
-  const std::lock_guard lock(mutex_);
-  forget_old();
-  entries_.push_back({std::move(reader), Clock::now()});
-}
-
-void WaitingReaders::let_go(int reader) {
-  struct stat wanted {};
-  if (::fstat(reader, &wanted) != 0) return;
-  const std::lock_guard lock(mutex_);
-  forget_old();
-  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry &entry) {
-    struct stat status {};
-    return ::fstat(entry.reader->get(), &status) == 0 && status.st_dev == wanted.st_dev &&
-           status.st_ino == wanted.st_ino;
-  });
-  if (found != entries_.end()) entries_.erase(found);
-}
-
-// Their callers were killed before they came again.
-void WaitingReaders::forget_old() {
-  std::erase_if(entries_,
-                [](const Entry &entry) { return Clock::now() - entry.since > reader_patience; });
-}
 
 void Calls::carry_out(const std::shared_ptr<Object> &object, Message message) {
   switch (message.code) {
@@ -119,12 +90,14 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
   if (!gives_back) closer_.close(std::move(message.descriptors));
   std::shared_ptr<const UniqueFd> reader = std::move(context.later.reader);
   if (message.reply_to.is_kept() && (takes_long || is_caller_missed)) {
-    if (reader) readers_.keep(std::move(reader));
+    if (reader) object->sandbox->waiting_readers.keep(std::move(reader));
     return ask_for_pair(message.reply_to);
   }
   if (takes_long) {
+    // Who has the answer must not find the server in the FIFO: the call alone holds it from here.
+    if (reader) object->sandbox->waiting_readers.let_go(reader->get());
+    reader.reset();
     run_later<M>(object, std::move(message), std::move(context.later), std::move(description));
-    if (reader) readers_.let_go(reader->get());
     return;
   }
   log(description, error);

@@ -6,9 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "tools/server/blocking_call.h"
 #include "tools/server/budget.h"
@@ -19,25 +17,6 @@
 #include "tools/server/server.h"
 
 namespace plash::server {
-
-// FIFOs that were opened for reading by calls over sessions, from when these are told to come with
-// a pair until they have. Without a reader in between, what a writer has written is lost.
-class WaitingReaders {
- public:
-  void keep(std::shared_ptr<const UniqueFd> reader);
-  // The call that goes on with another descriptor of the same FIFO is there.
-  void let_go(int reader);
-
- private:
-  struct Entry {
-    std::shared_ptr<const UniqueFd> reader;
-    Clock::time_point since;
-  };
-  void forget_old();
-
-  std::mutex mutex_;
-  std::vector<Entry> entries_;
-};
 
 class Calls {
  public:
@@ -81,7 +60,6 @@ class Calls {
   Services &services_;
   ConversationTable &conversations_;
   Closer &closer_;
-  WaitingReaders readers_;
   Threads threads_;  // of calls that may take long
 };
 

@@ -10,6 +10,7 @@
 #include "tools/server/gate.h"
 #include "tools/server/message.h"
 #include "tools/server/quota.h"
+#include "tools/server/waiting_readers.h"
 
 namespace plash::server {
 
@@ -47,6 +48,7 @@ struct Sandbox {
   Budgets budgets;
   Gate<Job> gate;
   const std::size_t max_assemblies;
+  WaitingReaders waiting_readers;
 };
 
 }  // namespace plash::server
