@@ -12,8 +12,8 @@ extern "C" {
 // To be called once, before there are threads and before the first plash_syscall(); a second call
 // does nothing. secure: the process runs with AT_SECURE set; nothing is read from the environment
 // then. PLASH_CAPS absent (or secure): every call passes to the kernel. Present and malformed:
-// every emulated call fails with ENOSYS and standard error says why, once. Calls go over kept
-// sessions (protocol/session.h) unless there is PLASH_CALL=plain. Not async-signal-safe
+// every emulated call fails with ENOSYS and standard error says why, once. PLASH_CALL=kept: calls
+// go over kept sessions (protocol/session.h); plain: they do not. Not async-signal-safe
 // with regard to plash_syscall() in other threads; opens no descriptor.
 void plash_setup(char **envp, bool secure) noexcept;
 

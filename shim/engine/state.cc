@@ -14,7 +14,7 @@ State state;
 namespace {
 
 constexpr char caps_name[] = "PLASH_CAPS";
-constexpr bool sessions_by_default = true;
+constexpr bool sessions_by_default = false;
 
 struct Text {
   const char *begin;

@@ -79,8 +79,7 @@ class World {
     REQUIRE(::chdir(writable().c_str()) == 0);
     ::umask(022);
     char capabilities[] = "PLASH_CAPS=fs_op=800;cwd=801";
-    char call[] = "PLASH_CALL=plain";  // kept_calls_test.cc is about the others
-    char *environment[] = {capabilities, call, nullptr};
+    char *environment[] = {capabilities, nullptr};
     plash_setup(environment, false);
   }
   [[noreturn]] void serve(int channel) {
