@@ -134,12 +134,13 @@ HOSTILE_CASE(28, "A directory of 10^6 entries: paged, bounded memory") {
   methods::ListDirectory::Request fields;
   fields.size = ~std::uint64_t{0};
   const Request request = encode<methods::ListDirectory>(fields);
+  constexpr std::size_t words = 2 * sizeof(std::uint64_t);  // at_end, and the entries' size
   std::size_t found = 0;
   for (;;) {
     const Reply page = attack.send(request, opened.descriptors[0].get());
     attack.expect(page.what, "Okay", "a page");
-    if (page.tail.size() <= sizeof(std::uint64_t)) break;
-    for (std::size_t at = sizeof(std::uint64_t); at + 19 <= page.tail.size();) {
+    if (page.what != "Okay" || page.tail.size() <= words) break;
+    for (std::size_t at = words; at + 19 <= page.tail.size();) {
       std::uint16_t length;
       std::memcpy(&length, page.tail.data() + at + 16, sizeof length);
       if (length == 0) break;
