@@ -49,20 +49,30 @@ bool may_be_descriptors(const char *entries, long size) noexcept {
   return false;
 }
 
-// The process whose descriptors a directory object lists (/proc/N/fd, /proc/N/task/N/fdinfo), 0
-// where it lists other things.
-int process_of_descriptors(int directory) noexcept {
-  char path[64];
+// The longest that names a process's directory or its descriptors is shorter.
+using ProcessPath = char[64];
+
+// The process that a directory object of procfs is of, 0 for other directories; rest is what
+// follows its number in path.
+int process_of(int directory, ProcessPath &path, Bytes &rest) noexcept {
   methods::DirectoryPath::Request request;
   request.size = sizeof path;
   methods::DirectoryPath::Reply reply;
-  Bytes rest;
   int process;
+  return invoke<methods::DirectoryPath>(directory, request, reply, {path, sizeof path}) == 0 &&
+                 take_start(reply.path, "/proc/", rest) && take_number(rest, process, rest)
+             ? process
+             : 0;
+}
+
+// The process whose descriptors a directory object lists (/proc/N/fd, /proc/N/task/N/fdinfo), 0
+// where it lists other things.
+int process_of_descriptors(int directory) noexcept {
+  ProcessPath path;
+  Bytes rest;
   int thread;
-  if (invoke<methods::DirectoryPath>(directory, request, reply, {path, sizeof path}) != 0 ||
-      !take_start(reply.path, "/proc/", rest) || !take_number(rest, process, rest)) {
-    return 0;
-  }
+  const int process = process_of(directory, path, rest);
+  if (process == 0) return 0;
   if (take_start(rest, "/task/", rest) && !take_number(rest, thread, rest)) return 0;
   return take_start(rest, "/fd", rest) &&
                  (rest.size == 0 || (take_start(rest, "info", rest) && rest.size == 0))
@@ -230,18 +240,10 @@ long emulate_fdatasync(const Arguments &arguments) noexcept {
 long emulate_pidfd_send_signal(const Arguments &arguments) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   if (!is_directory_object(arguments[0])) return call_kernel(__NR_pidfd_send_signal, arguments);
-  char path[32];
-  methods::DirectoryPath::Request request;
-  request.size = sizeof path;
-  methods::DirectoryPath::Reply reply;
-  Bytes digits;
+  ProcessPath path;
   Bytes rest;
-  int process = 0;
-  if (invoke<methods::DirectoryPath>(arguments.number(0), request, reply, {path, sizeof path}) !=
-          0 ||
-      !take_start(reply.path, "/proc/", digits) || !take_number(digits, process, rest) ||
-      rest.size != 0)
-    return -EBADF;
+  const int process = process_of(arguments.number(0), path, rest);
+  if (process == 0 || rest.size != 0) return -EBADF;
   const long descriptor = system_call(__NR_pidfd_open, process, 0);
   if (descriptor < 0) return descriptor;
   const long result =

@@ -15,6 +15,7 @@
 #include "protocol/memory.h"
 #include "protocol/system_call.h"
 #include "shim/engine/handlers.h"
+#include "shim/engine/path_text.h"
 #include "shim/engine/socket_names.h"
 
 namespace plash::engine {
@@ -55,9 +56,8 @@ namespace {
 // others.
 long find_given_name(const Bytes &kernel_name, char (&name)[path_room],
                      methods::SocketName::Reply &reply) noexcept {
-  constexpr std::uint64_t start = sizeof server_name_start - 1;
-  if (kernel_name.size < start || memcmp(kernel_name.data, server_name_start, start) != 0)
-    return -ENOENT;
+  Bytes rest;
+  if (!take_start(kernel_name, server_name_start, rest)) return -ENOENT;
   methods::SocketName::Request request;
   request.kernel_name = kernel_name;
   return ask<methods::SocketName>(request, reply, {name, sizeof name});
