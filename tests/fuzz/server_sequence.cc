@@ -7,6 +7,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 
 #include "tests/fuzz/program.h"
 #include "tests/fuzz/world.h"
@@ -161,12 +163,30 @@ class Bench {
   int most_ = 0;
 };
 
+std::ptrdiff_t thread_count() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+// Ends, with all of its threads, at exit() and before leaks are looked for: what belongs to a
+// thread that is just ending would be taken for one.
+Bench *start_bench() {
+  static const std::ptrdiff_t other_threads = thread_count();
+  static Bench *const bench = new Bench;
+  std::atexit([] {
+    delete bench;
+    for (int i = 0; thread_count() > other_threads; ++i) {
+      if (i == 10'000) fail("threads of the server have not ended");
+      ::usleep(1'000);
+    }
+  });
+  return bench;
+}
+
 }  // namespace
 }  // namespace plash::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
-  // Never destroyed: exit() would come from threads that are still at work.
-  static auto *const bench = new plash::fuzz::Bench;
+  static plash::fuzz::Bench *const bench = plash::fuzz::start_bench();
   bench->run(plash::fuzz::parse({reinterpret_cast<const char *>(data), size}));
   return 0;
 }
