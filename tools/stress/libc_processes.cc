@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,14 @@ void join(Context &c, const char *call, pid_t child) noexcept {
 [[noreturn]] void work_as_child(Context &c) noexcept {
   c.enter_child();
   for (int i = 0; i < 3; ++i) run_simple(c);
+  if (c.tolerated_count != 0) {
+    // Its names are its own: nobody else removes one for which there was no descriptor.
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    sweep(c);
+  }
   _exit(0);
 }
 
