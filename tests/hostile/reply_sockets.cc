@@ -141,7 +141,7 @@ HOSTILE_CASE(13, "A TCP socket with SO_LINGER, a FUSE file: closing stalls nobod
   for (int i = 0; i < 100; ++i) settle(attack);
 }
 
-HOSTILE_CASE(14, "The server's own object end as reply FD: recognised, dropped") {
+HOSTILE_CASE(14, "The server's own object end as reply FD: the reply comes back, is dropped") {
   Reply opened = attack.open("/w", O_DIRECTORY);
   if (opened.descriptors.empty()) return attack.expect(false, "open of a directory");
   const int directory = opened.descriptors[0].get();

@@ -47,7 +47,7 @@ bool decode_message(const Message &message, std::vector<int> &descriptors,
 
 }  // namespace
 
-void Calls::carry_out(const std::shared_ptr<Object> &object, Message message) {
+void Calls::carry_out(const std::shared_ptr<Object> &object, Message &&message) {
   switch (message.code) {
 #define PLASH_METHOD(Name, Code, Object_, Interruptible, RequestFields, ReplyFields, Text) \
   case methods::Name::code:                                                                \
@@ -63,7 +63,7 @@ void Calls::carry_out(const std::shared_ptr<Object> &object, Message message) {
 }
 
 template <class M>
-void Calls::run(const std::shared_ptr<Object> &object, Message message) {
+void Calls::run(const std::shared_ptr<Object> &object, Message &&message) {
   typename M::Request request{};
   typename M::Reply reply{};
   Context context{services_, *object, {}, {}, {}, {}, {}, {}, {}};
@@ -101,13 +101,12 @@ void Calls::run(const std::shared_ptr<Object> &object, Message message) {
     return;
   }
   log(description, error);
-  answer<M>(*object, std::move(message.reply_to), std::move(message.call), error, reply,
-            handed_over(context));
+  answer<M>(*object, message.reply_to, message.call, error, reply, handed_over(context));
   if (gives_back) closer_.close(std::move(message.descriptors));
 }
 
 template <class M>
-void Calls::run_later(const std::shared_ptr<Object> &object, Message message, Later later,
+void Calls::run_later(const std::shared_ptr<Object> &object, Message &&message, Later later,
                       std::string description) {
   // Before it is announced: a caller that was told to wait is not refused then.
   struct Place {
@@ -133,9 +132,9 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
         fill(reply, outcome);
         UniqueFd socket(::fcntl(ended.reply_socket(), F_DUPFD_CLOEXEC, 0));
         conversations_.remove(ended);
-        if (ended.is_wanted() && socket)
-          answer<M>(*object, ReplyTo{std::move(socket), nullptr, 0}, std::move(place->call),
-                    outcome.error, reply, handed_over(outcome));
+        if (!ended.is_wanted() || !socket) return;
+        ReplyTo reply_to{std::move(socket), nullptr, 0};
+        answer<M>(*object, reply_to, place->call, outcome.error, reply, handed_over(outcome));
       });
   if (conversations_.add(call, std::numeric_limits<std::size_t>::max())) {
     try {
@@ -150,7 +149,7 @@ void Calls::run_later(const std::shared_ptr<Object> &object, Message message, La
 }
 
 template <class M>
-void Calls::answer(const Object &object, ReplyTo reply_to, Share call, int error,
+void Calls::answer(const Object &object, ReplyTo &reply_to, Share &call, int error,
                    const typename M::Reply &reply, UniqueFd *handed_over) {
   if (error != 0) {
     refuse(reply_to, -error);
@@ -163,17 +162,16 @@ void Calls::answer(const Object &object, ReplyTo reply_to, Share call, int error
   message.word_count = encoded.counts.words;
   message.parts = encoded.parts;
   message.part_count = encoded.counts.parts;
-  message.descriptors.assign(encoded.single_descriptors,
-                             encoded.single_descriptors + encoded.descriptor_count);
-  message.descriptors.insert(message.descriptors.end(), encoded.many.data,
-                             encoded.many.data + encoded.many.size);
+  message.descriptors = encoded.single_descriptors;
+  message.descriptor_count = encoded.descriptor_count;
+  message.more_descriptors = encoded.many;
   if (handed_over != nullptr) {
     const int result = hand_over(reply_to.socket(), message, *handed_over);
     if (result != 0 && reply_to.is_kept()) return drop(reply_to.socket());
     if (result == -ETOOMANYREFS) refuse(reply_to.socket(), ENFILE);
     return;
   }
-  send(object, std::move(reply_to), std::move(call), message);
+  send(object, reply_to, call, message);
 }
 
 void Calls::drop(int session) { ::shutdown(session, SHUT_RDWR); }
@@ -195,7 +193,7 @@ void Calls::refuse(int socket, std::uint32_t sequence, int error) {
   if (send_packet(socket, message) != 0 && sequence != 0) drop(socket);
 }
 
-void Calls::send(const Object &object, ReplyTo reply_to, Share call, const Outgoing &message) {
+void Calls::send(const Object &object, ReplyTo &reply_to, Share &call, const Outgoing &message) {
   const int error = send_packet(reply_to.socket(), message);
   if (error == -ETOOMANYREFS && !reply_to.is_kept()) return refuse(reply_to.socket(), ENFILE);
   if (reply_to.is_kept()) {

@@ -26,7 +26,7 @@ class Calls {
       : options_(options), services_(services), conversations_(conversations), closer_(closer) {}
 
   // Never waits for the client, nor for what the call may have to wait for.
-  void carry_out(const std::shared_ptr<Object> &object, Message message);
+  void carry_out(const std::shared_ptr<Object> &object, Message &&message);
 
   // Answers with an error, where the socket takes it at once.
   static void refuse(int reply_socket, int error) { refuse(reply_socket, 0, error); }
@@ -45,14 +45,15 @@ class Calls {
 
  private:
   template <class M>
-  void run(const std::shared_ptr<Object> &object, Message message);
+  void run(const std::shared_ptr<Object> &object, Message &&message);
   template <class M>
-  void run_later(const std::shared_ptr<Object> &object, Message message, Later later,
+  void run_later(const std::shared_ptr<Object> &object, Message &&message, Later later,
                  std::string description);
+  // Both take what they need of reply_to and call where the reply has to wait.
   template <class M>
-  void answer(const Object &object, ReplyTo reply_to, Share call, int error,
+  void answer(const Object &object, ReplyTo &reply_to, Share &call, int error,
               const typename M::Reply &reply, UniqueFd *handed_over);
-  void send(const Object &object, ReplyTo reply_to, Share call, const Outgoing &message);
+  void send(const Object &object, ReplyTo &reply_to, Share &call, const Outgoing &message);
   static void refuse(int socket, std::uint32_t sequence, int error);
   void log(const std::string &description, int error) const;
 

@@ -58,7 +58,7 @@ bool refuse_message(int object) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-      if (first && is_reply_socket(fd)) ::shutdown(fd, SHUT_RDWR);
+      if (first && is_packet_socket(fd)) ::shutdown(fd, SHUT_RDWR);
       first = false;
       ::close(fd);
     }
@@ -68,7 +68,7 @@ bool refuse_message(int object) {
 
 // No new request can come in behind those that are waiting: the way in is shut first.
 void end_calls(int fd) {
-  if (is_argument(fd) || !is_reply_socket(fd)) return;
+  if (is_argument(fd) || !is_packet_socket(fd)) return;
   ::shutdown(fd, SHUT_RDWR);
   while (refuse_message(fd)) {
   }

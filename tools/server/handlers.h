@@ -49,7 +49,7 @@ class Services {
   virtual int open_sessions(Object &object, std::uint64_t count,
                             std::vector<UniqueFd> &clients) = 0;
   // Carries out a call of the object's sandbox when it is its turn.
-  virtual void admit(const std::shared_ptr<Object> &object, Message message) = 0;
+  virtual void admit(const std::shared_ptr<Object> &object, Message &&message) = 0;
   virtual std::shared_ptr<Object> find_by_client(std::uint64_t cookie) const = 0;
   virtual SocketNames &socket_names() = 0;
 };

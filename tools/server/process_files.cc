@@ -31,6 +31,8 @@ pid_t caller() {
   }
   if (::getsockopt(reply_socket_of_thread, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
     return 0;
+  // An object's end, given for a reply socket, was made by the server.
+  if (credentials.pid == ::getpid()) return 0;
   std::ifstream status("/proc/" + std::to_string(credentials.pid) + "/status");
   for (std::string line; std::getline(status, line);) {
     if (line.compare(0, 6, "NSpid:") != 0) continue;

@@ -177,21 +177,21 @@ class Server::Implementation : public Services {
   void serve(const std::shared_ptr<Object> &object, std::uint32_t events) {
     for (;;) {
       Packet packet;
-      const Received received = Receiver::of_thread().receive(object->socket.get(), packet);
+      const Received received = Receiver::of_thread().receive_request(object->socket.get(), packet);
       if (received == Received::nothing) return;
       if (received == Received::closed) {
         objects_.remove(*object);
         return;
       }
       if (received == Received::malformed) {
-        closer_.close(std::move(packet.descriptors));
+        closer_.close(packet.take_descriptors());
         continue;
       }
       // What else the event was about, further messages or the end of them, is another worker's.
       if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0 || has_more(*object))
         loop_.modify(object->socket.get(), object_events, object->event_key);
       const Workers::Busy busy(loop_.workers());
-      take(object, std::move(packet), received == Received::starved);
+      take(object, packet, received == Received::starved);
       return;
     }
   }
@@ -228,7 +228,7 @@ class Server::Implementation : public Services {
   Workers::Turn wait_and_serve(Direct &direct) {
     Packet packet;
     const Received received =
-        Receiver::of_thread().receive(direct.object->socket.get(), packet, true);
+        Receiver::of_thread().receive_request(direct.object->socket.get(), packet, true);
     switch (received) {
       case Received::nothing:
         return Workers::Turn::idle;
@@ -236,14 +236,14 @@ class Server::Implementation : public Services {
         objects_.remove(*direct.object);
         return Workers::Turn::over;
       case Received::malformed:
-        closer_.close(std::move(packet.descriptors));
+        closer_.close(packet.take_descriptors());
         return Workers::Turn::worked;
       case Received::packet:
       case Received::starved:
         break;
     }
     const Workers::Busy busy(direct.workers);
-    take(direct.object, std::move(packet), received == Received::starved);
+    take(direct.object, packet, received == Received::starved);
     return Workers::Turn::worked;
   }
 
@@ -253,14 +253,16 @@ class Server::Implementation : public Services {
   }
 
   // The first packet of a request.
-  void take(const std::shared_ptr<Object> &object, Packet packet, bool starved) {
+  void take(const std::shared_ptr<Object> &object, Packet &packet, bool starved) {
     const PacketHeader &header = packet.header;
-    UniqueFd reply_socket = take_reply_socket(packet);
-    Share call(object->sandbox->budgets.calls);
-    if (!reply_socket || header.sequence != 0 || header.offset != 0 ||
+    if (!is_unix_socket(packet.reply_socket.get()) || header.sequence != 0 || header.offset != 0 ||
         header.descriptor_offset != 0) {
-      closer_.close(std::move(packet.descriptors));
-    } else if (starved) {
+      closer_.close(packet.take_descriptors());
+      return;
+    }
+    UniqueFd reply_socket = std::move(packet.reply_socket);
+    Share call(object->sandbox->budgets.calls);
+    if (starved) {
       Calls::refuse(reply_socket.get(), ENFILE);
       closer_.close(std::move(packet.descriptors));
     } else if (header.descriptor_count != packet.descriptors.size() ||
@@ -285,13 +287,13 @@ class Server::Implementation : public Services {
       message.call = std::move(call);
       admit(object, std::move(message));
     } else {
-      assemble(object, std::move(reply_socket), std::move(packet), std::move(call));
+      assemble(object, std::move(reply_socket), packet, std::move(call));
     }
   }
 
   // Carries it out, or leaves it to one of its sandbox's threads, where there are as many as may
   // be.
-  void admit(const std::shared_ptr<Object> &object, Message message) override {
+  void admit(const std::shared_ptr<Object> &object, Message &&message) override {
     Gate<Job> &gate = object->sandbox->gate;
     if (gate.try_enter()) {
       carry_out(object, std::move(message));
@@ -314,7 +316,7 @@ class Server::Implementation : public Services {
       carry_out(next->object, std::move(next->message));
   }
 
-  void carry_out(const std::shared_ptr<Object> &object, Message message) noexcept {
+  void carry_out(const std::shared_ptr<Object> &object, Message &&message) noexcept {
     const std::shared_ptr<const UniqueFd> session = message.reply_to.session;
     try {
       calls_.carry_out(object, std::move(message));
@@ -322,20 +324,12 @@ class Server::Implementation : public Services {
       // Memory or threads ran out: the caller sees end of file.
       if (session) Calls::drop(session->get());
     }
+    // Now, not after the calls that come next: where no reply was sent, this is what its caller
+    // waits for.
+    message = {};
   }
 
-  // The packet's first descriptor, if replies may be written to it; removed from the others.
-  UniqueFd take_reply_socket(Packet &packet) const {
-    if (packet.descriptors.empty()) return {};
-    const int first = packet.descriptors.front().get();
-    if (!is_reply_socket(first) || objects_.find_by_client(socket_cookie(first)) != nullptr)
-      return {};
-    UniqueFd reply_socket = std::move(packet.descriptors.front());
-    packet.descriptors.erase(packet.descriptors.begin());
-    return reply_socket;
-  }
-
-  void assemble(const std::shared_ptr<Object> &object, UniqueFd reply_socket, Packet first,
+  void assemble(const std::shared_ptr<Object> &object, UniqueFd reply_socket, Packet &first,
                 Share call) {
     const int socket = reply_socket.get();
     Sandbox &sandbox = *object->sandbox;

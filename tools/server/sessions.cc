@@ -123,8 +123,7 @@ void Sessions::on_event(std::uint64_t key) {
 
 Sessions::Outcome Sessions::serve(const std::shared_ptr<Session> &session, bool wait) {
   Packet packet;
-  const Received received =
-      Receiver::of_thread().receive(session->socket.get(), packet, wait, false);
+  const Received received = Receiver::of_thread().receive(session->socket.get(), packet, wait);
   if (received == Received::nothing) return Outcome::nothing;
   const PacketHeader &header = packet.header;
   if (received == Received::closed || received == Received::malformed || header.sequence == 0 ||

@@ -18,7 +18,14 @@ namespace plash::server {
 struct Packet {
   PacketHeader header{};
   const char *payload = nullptr;  // header.size bytes in the receiver's buffer
+  UniqueFd reply_socket;          // what came first with a request, whatever it is
   std::vector<UniqueFd> descriptors;
+
+  // All of them.
+  std::vector<UniqueFd> take_descriptors() {
+    if (reply_socket) descriptors.push_back(std::move(reply_socket));
+    return std::move(descriptors);
+  }
 };
 
 enum class Received {
@@ -32,14 +39,21 @@ enum class Received {
 // Receives packets into a buffer of its own.
 class Receiver {
  public:
-  Receiver() : buffer_(std::make_unique_for_overwrite<char[]>(max_fragment_size)) {}
+  Receiver() : buffer_(std::make_unique_for_overwrite<char[]>(max_packet_size)) {}
   // wait: until one comes, or the socket's time-out has passed; else Received::nothing at once.
-  // has_reply_socket: it is the first of a packet's descriptors.
-  Received receive(int socket, Packet &packet, bool wait = false, bool has_reply_socket = true);
+  Received receive(int socket, Packet &packet, bool wait = false) {
+    return receive(socket, packet, wait, false);
+  }
+  // The same of a request's first packet, which brings the reply socket.
+  Received receive_request(int socket, Packet &packet, bool wait = false) {
+    return receive(socket, packet, wait, true);
+  }
   // The calling thread's. What it received last is gone when it is used again.
   static Receiver &of_thread();
 
  private:
+  Received receive(int socket, Packet &packet, bool wait, bool has_reply_socket);
+
   // Not touched before it is needed: most threads never receive a large packet.
   std::unique_ptr<char[]> buffer_;
 };
@@ -51,10 +65,13 @@ struct Outgoing {
   std::uint32_t word_count = 0;
   const Bytes *parts = nullptr;
   std::uint32_t part_count = 0;
-  std::vector<int> descriptors;
+  const int *descriptors = nullptr;
+  std::size_t descriptor_count = 0;
+  Descriptors more_descriptors{};  // behind those
   std::uint32_t sequence = 0;
 
   std::uint64_t size() const;
+  std::size_t descriptor_total() const { return descriptor_count + more_descriptors.size; }
 };
 
 // A message that is being sent in packets: keeps its own copy of what did not go out.
@@ -89,8 +106,11 @@ int send_packet(int socket, const Outgoing &message);
 // when owned is closed the payload, without which the receiver cannot go on.
 int hand_over(int socket, const Outgoing &message, UniqueFd &owned);
 
-// True for a Unix-domain SOCK_SEQPACKET socket, the only kind that replies are written to.
-bool is_reply_socket(int fd);
+// Whether replies may be sent there: to any Unix-domain socket, and of those only SOCK_SEQPACKET
+// ones take them. Nothing else is written to.
+bool is_unix_socket(int fd);
+// Whether it is a Unix-domain SOCK_SEQPACKET socket.
+bool is_packet_socket(int fd);
 
 // SO_COOKIE of a socket, 0 for what is none.
 std::uint64_t socket_cookie(int fd);
