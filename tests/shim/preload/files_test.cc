@@ -240,6 +240,7 @@ TEST_CASE("names are made, moved and removed with libc's errors") {
 
 TEST_CASE("modes, owners and times are changed") {
   Tree tree;
+  std::erase(tree.paths, "/");  // the machine's: run by root, this would change its mode
   const std::string file = tree.root / "file";
   const std::string link = tree.root / "link";
   struct stat status;
