@@ -49,7 +49,9 @@ CALL_CASE(rename, into_itself) {
 
 CALL_CASE(rename, dots) {
   make_directory("dir");
-  for (const char *path : {".", "..", "dir/.", "dir/..", "/"}) {
+  // Not "/": whether it is on this file system is the kernel's first question, and the machine's
+  // business.
+  for (const char *path : {".", "..", "dir/.", "dir/.."}) {
     attempt(std::string(path) + " away", call(SYS_rename, path, "new"));
     attempt(std::string(path) + " as target", call(SYS_rename, "dir", path));
   }
