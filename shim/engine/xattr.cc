@@ -88,15 +88,24 @@ long on_path(const Arguments &arguments, Last last,
   return error != 0 ? error : call(location, arguments);
 }
 
-// One of the above on a descriptor: the kernel's own call unless it is a directory object, or the
-// sandbox's filter refuses it.
+// Whether a value has user and group IDs in it, which the kernel tells as the sandbox's user
+// namespace has them: those of others, all alike, as none.
+bool has_ids(long number, const Arguments &arguments) noexcept {
+  constexpr char start[] = "system.posix_acl_";
+  const auto *const name = arguments.pointer<const char>(1);
+  return number == __NR_fgetxattr && may_read(name, sizeof start - 1) &&
+         memcmp(name, start, sizeof start - 1) == 0;
+}
+
+// One of the above on a descriptor: the kernel's own call unless it is a directory object, the
+// sandbox's filter refuses it, or the server knows better.
 long on_descriptor(const Arguments &arguments, long number,
                    long (*call)(const Location &, const Arguments &)) noexcept {
   if (is_service(arguments[0])) return -EBADF;
   const int directory = open_directory(arguments[0]);
   if (directory < 0) return directory;
   if (directory == 0) {
-    const long result = call_kernel(number, arguments);
+    const long result = has_ids(number, arguments) ? -EPERM : call_kernel(number, arguments);
     if (result != -EPERM) return result;
     if (!is_open_file(arguments[0])) return -EBADF;
   }

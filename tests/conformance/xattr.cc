@@ -149,6 +149,29 @@ CALL_CASE(xattr, trusted_and_security) {
   attempt("get an ACL", call(SYS_getxattr, "file", "system.posix_acl_access", value, sizeof value));
 }
 
+// An ACL that names a user who is nobody in the sandbox's user namespace.
+CALL_CASE(xattr, acl_of_another_user) {
+  make_file("file");
+  const int file = must_open("file", O_RDWR), other = must_open("other", O_RDWR | O_CREAT);
+  struct {
+    std::uint32_t version;
+    struct {
+      std::uint16_t tag, permissions;
+      std::uint32_t id;
+    } entries[5];
+  } acl = {2, {{1, 6, ~0u}, {2, 4, 3}, {4, 4, ~0u}, {16, 4, ~0u}, {32, 4, ~0u}}}, got = {};
+  const char *const name = "system.posix_acl_access";
+  attempt("set", call(SYS_setxattr, "file", name, &acl, sizeof acl, 0));
+  attempt("get", call(SYS_getxattr, "file", name, &got, sizeof got));
+  record("ID", got.entries[1].id);
+  got = {};
+  attempt("length by descriptor", call(SYS_fgetxattr, file, name, nullptr, 0));
+  attempt("get by descriptor", call(SYS_fgetxattr, file, name, &got, sizeof got));
+  record("ID", got.entries[1].id);
+  attempt("set by descriptor", call(SYS_fsetxattr, other, name, &got, sizeof got, 0));
+  attempt("by O_PATH", call(SYS_fgetxattr, must_open("file", O_PATH), name, &got, sizeof got));
+}
+
 CASE(xattr, by_every_name_of_libc) {
   make_file("file");
   make_symlink("file", "link");
