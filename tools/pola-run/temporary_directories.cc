@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/pola-run/temporary_directories.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -26,6 +28,11 @@ std::string TemporaryDirectories::make() {
     throw Error(ExitStatus::failure, "cannot make " + path, errno);
   }
   paths_.push_back(path);
+  // The sandbox sees the mode that such directories have. Other users of the machine do not come
+  // here: the directory around it is closed to them.
+  path += "/all";
+  if (::mkdir(path.c_str(), 0) != 0 || ::chmod(path.c_str(), 01777) != 0)
+    throw Error(ExitStatus::failure, "cannot make " + path, errno);
   return path;
 }
 
