@@ -3,7 +3,6 @@
 // Processes outside, by the number that they have on the host, and the sandbox's first one. SIGCONT
 // harms nobody; escape_test.py's process would notice it.
 #include <fcntl.h>
-#include <linux/ioprio.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -26,6 +25,10 @@ struct ProcessCall {
   const char *name;
   long (*make)(long process);
 };
+
+// ioprio_set(2). linux/ioprio.h is not C++ in every version.
+constexpr long ioprio_who_process = 1;
+constexpr long ioprio_class_idle = 3L << 13;
 
 long word[64];
 const long room = to_argument(word);
@@ -121,8 +124,7 @@ const ProcessCall on_processes[] = {
     {"setpriority", [](long process) { return call(SYS_setpriority, PRIO_PROCESS, process, 19); }},
     {"ioprio_set",
      [](long process) {
-       return call(SYS_ioprio_set, IOPRIO_WHO_PROCESS, process,
-                   IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+       return call(SYS_ioprio_set, ioprio_who_process, process, ioprio_class_idle);
      }},
     {"setpgid", [](long process) { return call(SYS_setpgid, process, process); }},
     {"migrate_pages", [](long process) { return call(SYS_migrate_pages, process, 8, room, room); }},
