@@ -73,6 +73,32 @@ CALL_CASE(umask, holds_for_each_creation) {
   for (const char *path : {"file", "dir", "node", "fifo", "link"}) record_status(path, path);
 }
 
+// Where the directory has one it counts, and the umask does not.
+CALL_CASE(umask, under_a_default_acl) {
+  make_directory("dir");
+  const struct {
+    std::uint32_t version;
+    struct {
+      std::uint16_t tag, permissions;
+      std::uint32_t id;
+    } entries[3];
+  } acl = {2, {{1, 7, ~0u}, {4, 5, ~0u}, {32, 1, ~0u}}};
+  attempt("set", call(SYS_setxattr, "dir", "system.posix_acl_default", &acl, sizeof acl, 0));
+  for (const mode_t mask : {0u, 022u, 077u}) {
+    ::umask(mask);
+    const std::string name = "dir/" + std::to_string(mask);
+    attempt("mkdir", call(SYS_mkdir, (name + "d").c_str(), 0777));
+    attempt("mknod", call(SYS_mknod, (name + "n").c_str(), S_IFIFO | 0666, 0));
+    attempt("open", call(SYS_open, (name + "f").c_str(), O_CREAT | O_RDWR, 0666));
+    const long temporary = call(SYS_open, "dir", O_TMPFILE | O_RDWR, 0666);
+    attempt("O_TMPFILE", temporary);
+    for (const char *kind : {"d", "n", "f"}) record_status(name + kind, name + kind);
+    struct stat status {};
+    ::fstat(static_cast<int>(temporary), &status);
+    record("O_TMPFILE", Octal{status.st_mode});
+  }
+}
+
 CASE(umask, inherited_by_fork_and_exec) {
   ::umask(031);
   in_child("child", [] {

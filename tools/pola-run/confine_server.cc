@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/pola-run/confine_server.h"
 
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -55,7 +56,6 @@ constexpr const char *refused[] = {
     "fspick",
     "mount_setattr",
     "setns",
-    "unshare",
     "open_by_handle_at",
     "name_to_handle_at",
     "bpf",
@@ -106,6 +106,11 @@ void refuse_system_calls() {
     const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);
     if (error != 0) fail(-error);
   }
+  // But for CLONE_FS alone, by which a thread gets a umask of its own.
+  if (const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(unshare), 1,
+                                         SCMP_A0(SCMP_CMP_NE, CLONE_FS));
+      error != 0)
+    fail(-error);
   // As a tree, so that what is allowed costs little.
   seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   if (const int error = seccomp_load(filter.get()); error != 0) fail(-error);

@@ -11,12 +11,13 @@
 #include <cstdio>
 
 #include "tools/server/target.h"
+#include "tools/server/umask.h"
 
 namespace plash::server {
 namespace {
 
 unsigned created_mode(std::uint64_t mode, std::uint64_t umask) {
-  return static_cast<unsigned>(mode & ~umask & (0777 | S_ISVTX));
+  return mode_under_umask(static_cast<unsigned>(mode & (0777 | S_ISVTX)), umask);
 }
 
 // The path's last component as written: ".", "..", "/" for nothing but slashes, or a name.

@@ -13,6 +13,7 @@
 #include "tools/server/open_beneath.h"
 #include "tools/server/process_files.h"
 #include "tools/server/target.h"
+#include "tools/server/umask.h"
 
 namespace plash::server {
 namespace {
@@ -34,8 +35,9 @@ class Opening {
         flags_(static_cast<int>(request.flags & known_flags)),
         resolve_(resolve) {
     if ((flags_ & O_PATH) != 0) flags_ &= static_cast<int>(path_flags);
-    mode_ = static_cast<unsigned>(request.mode & ~request.umask & 0777) |
-            static_cast<unsigned>(request.mode & S_ISVTX);
+    if (creates() || is_temporary())
+      mode_ =
+          mode_under_umask(static_cast<unsigned>(request.mode & (0777 | S_ISVTX)), request.umask);
   }
 
   int run(Walk &walk) {
