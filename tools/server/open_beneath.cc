@@ -35,20 +35,21 @@ int open_at_once(int directory, const char *path, int flags, unsigned mode, std:
 
 int open_last(int directory, const char *name, int flags, unsigned mode) {
   const bool may_be_symlink = (flags & O_NOFOLLOW) != 0;
-  for (int attempt = 0;; ++attempt) {
-    UniqueFd opened(::openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC, mode));
-    const int error = opened ? 0 : descriptor_error();
-    if (may_be_symlink || (error != 0 && error != -ENOTDIR))
-      return error != 0 ? error : opened.release();
-    // A symlink is ELOOP. O_PATH and O_DIRECTORY do not tell.
-    struct stat status {};
-    const int looked = opened ? ::fstat(opened.get(), &status)
-                              : ::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW);
-    if (looked == 0 && S_ISLNK(status.st_mode)) return -ELOOP;
-    if (error == 0) return opened.release();
-    // What was no directory may have become one meanwhile.
-    if (looked != 0 || !S_ISDIR(status.st_mode) || attempt == max_attempts) return error;
-  }
+  UniqueFd opened(::openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC, mode));
+  const int error = opened ? 0 : descriptor_error();
+  if (may_be_symlink || (error != 0 && error != -ENOTDIR))
+    return error != 0 ? error : opened.release();
+  // A symlink is ELOOP. O_PATH and O_DIRECTORY do not tell.
+  if (error != 0) opened.reset(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened) return descriptor_error();
+  struct stat status {};
+  if (::fstat(opened.get(), &status) != 0) return -errno;
+  if (S_ISLNK(status.st_mode)) return -ELOOP;
+  if (error == 0) return opened.release();
+  if (!S_ISDIR(status.st_mode)) return error;
+  // It has become a directory meanwhile.
+  const int fd = ::openat(opened.get(), ".", flags | O_CLOEXEC);
+  return fd >= 0 ? fd : descriptor_error();
 }
 
 int open_by_names(int directory, std::string_view path, int flags, unsigned mode) {
