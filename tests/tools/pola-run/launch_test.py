@@ -33,12 +33,15 @@ class Ending(LauncherTest):
             self.assert_output(self.run_in_sandbox("bash", "-c", f"exit {status}"), "", status)
 
     def test_signals(self):
-        def no_core():
+        def prepare(number):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if number != signal.SIGKILL:
+                signal.signal(number, signal.SIG_DFL)  # under nohup SIGHUP is ignored
 
         for name in SIGNALS:
             with self.subTest(name):
-                result = self.run_in_sandbox("sh", "-c", f"kill -{name[3:]} $$", preexec_fn=no_core)
+                number = getattr(signal, name)
+                result = self.run_in_sandbox("sh", "-c", f"kill -{name[3:]} $$", preexec_fn=lambda number=number: prepare(number))
                 self.assertEqual(result.returncode, -getattr(signal, name), result.stderr)
 
     def test_program_not_found(self):
