@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Run inside a sandbox by sandbox_test.py: asks the kernel itself, past the door, what it allows.
-// usage: probe descriptors | privileges | refused | other-abis | i386-call | x32-call | root |
-// metadata FILE
+// usage: probe descriptors | privileges | refused | i386-call | x32-call | root | metadata FILE
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +9,6 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -116,30 +114,12 @@ void try_refused_calls() {
   expect(system_call(__NR_personality, PER_LINUX), ADDR_NO_RANDOMIZE, "personality", 0);
 }
 
-// Returns the signal by which a child that runs call() dies; 0: it lives.
-template <class Call>
-int fatal_signal_of(Call call) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    call();
-    ::_exit(0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
-
 void make_i386_call() {
   long result = 20;  // getpid
   __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
 }
 
 void make_x32_call() { system_call(0x40000000 | __NR_getpid); }
-
-void try_other_abis() {
-  expect(fatal_signal_of(make_i386_call), SIGSYS, "int 0x80", 20);
-  expect(fatal_signal_of(make_x32_call), SIGSYS, "x32", __NR_getpid);
-}
 
 // Prints the names in a directory, as the kernel has them.
 void list(const char *path) {
@@ -213,8 +193,6 @@ int main(int count, char **arguments) {
     print_privileges();
   } else if (what == "refused") {
     try_refused_calls();
-  } else if (what == "other-abis") {
-    try_other_abis();
   } else if (what == "i386-call") {
     make_i386_call();
   } else if (what == "x32-call") {
