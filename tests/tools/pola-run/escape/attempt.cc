@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -110,6 +111,7 @@ long run_apart(const std::function<long()> &action, int milliseconds) {
     ::_exit(0);
   }
   int status = 0;
+  unsigned pause = 20;  // microseconds
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   while (std::chrono::steady_clock::now() < end) {
     const pid_t ended = ::waitpid(child, &status, WNOHANG);
@@ -117,7 +119,8 @@ long run_apart(const std::function<long()> &action, int milliseconds) {
       return WIFSIGNALED(status) ? killed - WTERMSIG(status) : *result;
     }
     if (ended == child) break;  // it lets itself be traced
-    ::usleep(20);
+    ::usleep(pause);
+    pause = std::min(2 * pause, 1'000u);
   }
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);

@@ -31,34 +31,47 @@ bool is_left_out(long number) {
   }
 }
 
-constexpr int looked_at = 64;
+// What a call opens gets the lowest free number.
+constexpr int looked_at = 20;
+
+struct Before {
+  bool is_open[looked_at];
+  ino_t granted;
+};
+
+// What is so before each attempt, which a child makes.
+Before look() {
+  Before before = {};
+  for (int descriptor = 0; descriptor < looked_at; ++descriptor) {
+    before.is_open[descriptor] = call(SYS_fcntl, descriptor, F_GETFD) >= 0;
+  }
+  struct stat granted = {};
+  const int file = open_granted();
+  call(SYS_fstat, file, to_argument(&granted));
+  call(SYS_close, file);
+  before.granted = granted.st_ino;
+  return before;
+}
 
 // Whether a descriptor is open that was not, and is a directory of the kernel's, or a file that was
 // not granted.
-long find_gain(const bool (&before)[looked_at], ino_t granted) {
+long find_gain(const Before &before) {
   for (int descriptor = 3; descriptor < looked_at; ++descriptor) {
     struct stat status;
-    if (before[descriptor] || call(SYS_fstat, descriptor, to_argument(&status)) != 0) continue;
+    if (before.is_open[descriptor] || call(SYS_fstat, descriptor, to_argument(&status)) != 0)
+      continue;
     if (S_ISDIR(status.st_mode)) return descriptor;
     // What has no name anywhere, as memfd_create(2) makes it, was not there to be reached.
-    if (S_ISREG(status.st_mode) && status.st_ino != granted && status.st_nlink != 0) {
+    if (S_ISREG(status.st_mode) && status.st_ino != before.granted && status.st_nlink != 0) {
       return descriptor;
     }
   }
   return -EPERM;
 }
 
-long try_number(long number, const long (&arguments)[6]) {
-  bool before[looked_at];
-  for (int descriptor = 0; descriptor < looked_at; ++descriptor) {
-    before[descriptor] = call(SYS_fcntl, descriptor, F_GETFD) >= 0;
-  }
-  struct stat granted = {};
-  const int file = open_granted();
-  call(SYS_fstat, file, to_argument(&granted));
-  call(SYS_close, file);
+long try_number(long number, const long (&arguments)[6], const Before &before) {
   call(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
-  return find_gain(before, granted.st_ino);
+  return find_gain(before);
 }
 
 }  // namespace
@@ -78,6 +91,7 @@ void try_every_number() {
       {0, path, 4096, path, 4096, path},
       {1l << 62, 1l << 62, 1l << 62, 1l << 62, 1l << 62, 1l << 62},
   };
+  const Before before = look();
   constexpr long count = 520;
   long made = 0;
   for (long number = 0; number < count; ++number) {
@@ -87,7 +101,7 @@ void try_every_number() {
       // It waits whatever it is given.
       if (waiting == 2) break;
       ++made;
-      const long result = run_apart([&] { return try_number(number, arguments); }, 20);
+      const long result = run_apart([&] { return try_number(number, arguments, before); }, 20);
       if (result == -ETIME) ++waiting;
       if (result >= 0) {
         note("number", "system call " + std::to_string(number),
