@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs plash-stress with a broken call path, which it must find within ten seconds.
 
-    find_mutant.py PLASH_STRESS_WITH_MUTANT
+    find_mutant.py PLASH_STRESS_WITH_MUTANT [SCENARIO]
     find_mutant.py PLASH_STRESS POLA_RUN PRELOAD_LIBRARY_WITH_MUTANT
 """
 import os
@@ -42,8 +42,8 @@ def find(command, *runs):
         sys.exit('it took too long')
 
 
-if len(sys.argv) == 2:
-    find([sys.argv[1], '--door=call'], [])
+if len(sys.argv) < 4:
+    find([sys.argv[1], '--door=call'], sys.argv[2:])
 else:
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
