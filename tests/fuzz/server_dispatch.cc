@@ -76,7 +76,7 @@ class Bench : public server::Services {
   int open_sessions(server::Object &, std::uint64_t, std::vector<UniqueFd> &) override {
     return -EMFILE;  // server_sequence has them
   }
-  void admit(const std::shared_ptr<server::Object> &object, server::Message message) override {
+  void admit(const std::shared_ptr<server::Object> &object, server::Message &&message) override {
     calls_.carry_out(object, std::move(message));
   }
   std::shared_ptr<server::Object> find_by_client(std::uint64_t cookie) const override {

@@ -52,7 +52,8 @@ class Server {
   UniqueFd make_echo();
 
   // Starts the first worker threads, and sets this process's umask to 0: each request brings its
-  // caller's, and threads that make files get umasks of their own. Call after every fork, and after RLIMIT_NOFILE was raised. Throws std::system_error.
+  // caller's, and threads that make files get umasks of their own. Call after every fork, and after
+  // RLIMIT_NOFILE was raised. Throws std::system_error.
   void start();
 
   Usage usage() const;
