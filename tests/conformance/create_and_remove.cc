@@ -76,13 +76,7 @@ CALL_CASE(umask, holds_for_each_creation) {
 // Where the directory has one it counts, and the umask does not.
 CALL_CASE(umask, under_a_default_acl) {
   make_directory("dir");
-  const struct {
-    std::uint32_t version;
-    struct {
-      std::uint16_t tag, permissions;
-      std::uint32_t id;
-    } entries[3];
-  } acl = {2, {{1, 7, ~0u}, {4, 5, ~0u}, {32, 1, ~0u}}};
+  const Acl<3> acl = {.entries = {{ACL_USER_OBJ, 7}, {ACL_GROUP_OBJ, 5}, {ACL_OTHER, 1}}};
   attempt("set", call(SYS_setxattr, "dir", "system.posix_acl_default", &acl, sizeof acl, 0));
   for (const mode_t mask : {0u, 022u, 077u}) {
     ::umask(mask);

@@ -6,11 +6,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -178,5 +180,16 @@ void in_child(std::string_view what, Work work) {
   }
   record_end(what, child);
 }
+
+// An access control list as its attribute has it (linux/posix_acl_xattr.h).
+struct AclEntry {
+  std::uint16_t tag, permissions;
+  std::uint32_t id = static_cast<std::uint32_t>(ACL_UNDEFINED_ID);
+};
+template <std::size_t count>
+struct Acl {
+  std::uint32_t version = 2;
+  AclEntry entries[count];
+};
 
 }  // namespace plash::conformance

@@ -153,13 +153,10 @@ CALL_CASE(xattr, trusted_and_security) {
 CALL_CASE(xattr, acl_of_another_user) {
   make_file("file");
   const int file = must_open("file", O_RDWR), other = must_open("other", O_RDWR | O_CREAT);
-  struct {
-    std::uint32_t version;
-    struct {
-      std::uint16_t tag, permissions;
-      std::uint32_t id;
-    } entries[5];
-  } acl = {2, {{1, 6, ~0u}, {2, 4, 3}, {4, 4, ~0u}, {16, 4, ~0u}, {32, 4, ~0u}}}, got = {};
+  const Acl<5> acl = {
+      .entries = {
+          {ACL_USER_OBJ, 6}, {ACL_USER, 4, 3}, {ACL_GROUP_OBJ, 4}, {ACL_MASK, 4}, {ACL_OTHER, 4}}};
+  Acl<5> got = {};
   const char *const name = "system.posix_acl_access";
   attempt("set", call(SYS_setxattr, "file", name, &acl, sizeof acl, 0));
   attempt("get", call(SYS_getxattr, "file", name, &got, sizeof got));

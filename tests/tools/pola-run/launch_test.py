@@ -42,7 +42,7 @@ class Ending(LauncherTest):
             with self.subTest(name):
                 number = getattr(signal, name)
                 result = self.run_in_sandbox("sh", "-c", f"kill -{name[3:]} $$", preexec_fn=lambda number=number: prepare(number))
-                self.assertEqual(result.returncode, -getattr(signal, name), result.stderr)
+                self.assertEqual(result.returncode, -number, result.stderr)
 
     def test_program_not_found(self):
         for name in ("no-such-program", "/usr/bin/no-such-program", self.file + "/x", "./none"):

@@ -111,6 +111,8 @@ TEST_CASE("Rename moves, replaces and exchanges, also between grants") {
   CHECK(rename_path(client, "/other/c", "/r/c") == -EROFS);
   CHECK(rename_path(client, "/w", "/x") == -EBUSY);
   CHECK(rename_path(client, "/other/c", "/w/.") == -EBUSY);
+  CHECK(rename_path(client, "/", "/w/x") == -EBUSY);
+  CHECK(rename_path(client, "/other/c", "/") == -EBUSY);
   CHECK(rename_path(client, "/other/c", "/w/c", 1u << 20) == -EINVAL);
 }
 
